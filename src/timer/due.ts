@@ -1,0 +1,140 @@
+import type { Fault } from './errors.ts';
+import { parseInstant } from './instant.ts';
+
+/** The ways of saying when; exactly one of them is used. Names as on the wire. */
+export interface When {
+  readonly hours?: number;
+  readonly minutes?: number;
+  readonly seconds?: number;
+  /** An ISO 8601 duration (`PT1H30M`, `P1M`) or a short form (`90s`, `1h30m`, `250ms`). */
+  readonly delay?: string;
+  /** RFC 3339, with an offset. */
+  readonly at?: string;
+  /** A local date and time without an offset, together with `timezone`. */
+  readonly local?: string;
+  /** An IANA zone, such as `Europe/Berlin`. */
+  readonly timezone?: string;
+}
+
+export interface DueRules {
+  /** The furthest that a timer may lie ahead, in milliseconds. */
+  readonly delayMsMax: number;
+  /** An instant that lies no further back than this fires at once; an older one is refused, in milliseconds. */
+  readonly pastMsMax: number;
+}
+
+export type Due = { readonly dueAt: number } | { readonly faults: readonly Fault[] };
+
+/** Turns one way of saying when into an instant (integer milliseconds, rounded up). `nowMs` is the store's time. */
+export function resolveDue(when: When, nowMs: number, rules: DueRules): Due {
+  const ways = waysUsed(when);
+  if (ways.length === 0) {
+    return fault('', 'say when: one of hours/minutes/seconds, delay, at, or local with timezone');
+  }
+  if (ways.length > 1) {
+    return {
+      faults: ways
+        .slice(1)
+        .map((way) => ({ pointer: `/${way}`, detail: `says when a second time, beside ${ways[0]}: give only one` })),
+    };
+  }
+  if (when.delay !== undefined) return fromDelay(when.delay, nowMs, rules);
+  if (when.at !== undefined) return fromAt(when.at, nowMs, rules);
+  if (when.local !== undefined || when.timezone !== undefined) return fromLocal(when, nowMs, rules);
+  const seconds = (when.hours ?? 0) * 3600 + (when.minutes ?? 0) * 60 + (when.seconds ?? 0);
+  const pointer = when.hours ? '/hours' : when.minutes ? '/minutes' : '/seconds';
+  return within(nowMs + seconds * 1000, nowMs, { pointer, rules });
+}
+
+function waysUsed(when: When): string[] {
+  const ways = [];
+  if (when.hours !== undefined || when.minutes !== undefined || when.seconds !== undefined) {
+    ways.push(['hours', 'minutes', 'seconds'].find((name) => when[name as keyof When] !== undefined)!);
+  }
+  if (when.delay !== undefined) ways.push('delay');
+  if (when.at !== undefined) ways.push('at');
+  if (when.local !== undefined) ways.push('local');
+  else if (when.timezone !== undefined) ways.push('timezone');
+  return ways;
+}
+
+const shortDelay = /^(?=\d)(?:(\d{1,6})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,12})ms)?$/;
+
+function fromDelay(delay: string, nowMs: number, rules: DueRules): Due {
+  const pointer = '/delay';
+  const short = shortDelay.exec(delay);
+  if (short) {
+    const [days, hours, minutes, seconds, ms] = short.slice(1).map((digits) => Number(digits ?? 0)) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    return within(nowMs + (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + ms, nowMs, { pointer, rules });
+  }
+  if (!delay.startsWith('P')) {
+    return fault(pointer, 'must be an ISO 8601 duration such as PT1H30M, or a short form such as 90s or 1h30m');
+  }
+  try {
+    // Years, months and days are counted on the UTC calendar from now.
+    const from = Temporal.Instant.fromEpochMilliseconds(Math.floor(nowMs)).toZonedDateTimeISO('UTC');
+    const to = from.add(Temporal.Duration.from(delay), { overflow: 'constrain' }).epochNanoseconds;
+    return within(nowMs + Number(to - from.epochNanoseconds) / 1e6, nowMs, { pointer, rules });
+  } catch {
+    return fault(pointer, 'is no ISO 8601 duration, or too long a one');
+  }
+}
+
+function fromAt(at: string, nowMs: number, rules: DueRules): Due {
+  const instant = parseInstant(at);
+  if (instant === undefined)
+    return fault('/at', 'must be an RFC 3339 date and time with an offset, such as 2026-12-24T18:00:00Z');
+  return within(instant, nowMs, { pointer: '/at', rules });
+}
+
+function fromLocal(when: When, nowMs: number, rules: DueRules): Due {
+  if (when.local === undefined) return fault('/local', 'is missing: timezone needs a local date and time beside it');
+  if (when.timezone === undefined)
+    return fault('/timezone', 'is missing: local needs an IANA time zone such as Europe/Berlin beside it');
+  const local = parseLocal(when.local);
+  if (!local) return fault('/local', 'must be a date and time without an offset, such as 2026-12-24T18:00');
+  if (!isTimeZone(when.timezone)) return fault('/timezone', 'is no IANA time zone that this server knows');
+  // A time that the clock skips moves forward by the gap; of a time that it shows twice, the earlier is meant.
+  const due = local.toZonedDateTime(when.timezone, { disambiguation: 'compatible' }).epochNanoseconds;
+  return within(Number(due) / 1e6, nowMs, { pointer: '/local', rules });
+}
+
+function parseLocal(text: string): Temporal.PlainDateTime | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/.test(text)) return undefined;
+  try {
+    return Temporal.PlainDateTime.from(text, { overflow: 'reject' });
+  } catch {
+    return undefined;
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  // Fixed offsets such as +02:00 are no zones: `at` says those.
+  if (!/^[A-Za-z]/.test(name)) return false;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function within(dueAt: number, nowMs: number, context: { pointer: string; rules: DueRules }): Due {
+  const { pointer, rules } = context;
+  if (dueAt < nowMs - rules.pastMsMax)
+    return fault(pointer, `lies in the past, by more than ${rules.pastMsMax / 1000} s`);
+  if (dueAt > nowMs + rules.delayMsMax) {
+    return fault(pointer, `lies too far ahead: at most ${Math.floor(rules.delayMsMax / 86_400_000)} days are allowed`);
+  }
+  return { dueAt: Math.ceil(dueAt) };
+}
+
+function fault(pointer: string, detail: string): Due {
+  return { faults: [{ pointer, detail }] };
+}

@@ -1,0 +1,49 @@
+import type { Destination } from '../timer/destination.ts';
+import type { Attempt } from '../timer/outcome.ts';
+import type { Timer } from '../timer/timer.ts';
+
+/** One call that is due. */
+export interface Call {
+  readonly timer: Timer;
+  readonly destination: Destination;
+  /** The attempt's number, from 1. */
+  readonly number: number;
+}
+
+/** What came of one call on the wire. */
+export interface Sent {
+  readonly attempt: Attempt;
+  /** What the receiver asked for by Retry-After (RFC 9110, section 10.2.3) with a 429 or 503, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** Puts one call on the wire. Never throws: what goes wrong is an outcome. */
+export interface Sender {
+  send(call: Call): Promise<Sent>;
+  /** Closes idle connections. What is on the wire is finished first. */
+  close(): Promise<void>;
+}
+
+/**
+ * What became of a call that was handed to its destination's lane:
+ * `sent` it was on the wire; `postponed` it was not, and shall be tried again at `untilAt`; `dropped` its permit was refused.
+ */
+export type Dispatched =
+  | ({ readonly kind: 'sent' } & Sent)
+  | {
+      readonly kind: 'postponed';
+      readonly untilAt: number;
+      readonly because: 'lane_full' | 'breaker_open' | 'slowed_down' | 'stopping';
+    }
+  | { readonly kind: 'dropped' };
+
+/** Sends calls, each destination in a lane of its own, so that none waits for another's receiver. */
+export interface Dispatcher {
+  /**
+   * Queues a call. When it has its turn, and immediately before it is sent, `permit` is asked (is the lease still good, is the call marked
+   * as begun?); the call is sent only on true. Never throws.
+   */
+  dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched>;
+  /** Postpones what is queued; what is on the wire goes on. */
+  stop(): void;
+}

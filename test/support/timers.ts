@@ -1,0 +1,52 @@
+import { newTimerId } from '../../src/timer/id.ts';
+import { defaultRetryPolicy } from '../../src/timer/retry.ts';
+import type { NewTimer, Spec, Timer } from '../../src/timer/timer.ts';
+import { seededRandom } from './seeded-random.ts';
+
+const random = seededRandom(1);
+
+/** A plain spec, changed as said. */
+export function aSpec(change: Partial<Spec> = {}): Spec {
+  return {
+    url: 'http://127.0.0.1:9/hook',
+    method: 'POST',
+    headers: {},
+    body: null,
+    appendId: true,
+    delivery: 'at-least-once',
+    retry: defaultRetryPolicy,
+    timeoutMs: 15_000,
+    tags: [],
+    ...change,
+  };
+}
+
+/** A timer to insert, created at `nowMs` and due a second later, changed as said. */
+export function aNewTimer(nowMs: number, change: Partial<NewTimer> = {}): NewTimer {
+  return {
+    id: newTimerId(nowMs, random, { shard: 0 }),
+    tenant: 'default',
+    spec: aSpec(),
+    dueAt: nowMs + 1_000,
+    idempotency: null,
+    ...change,
+  };
+}
+
+/** A timer as the store returns it: waiting, never tried, changed as said. */
+export function aTimer(nowMs: number, change: Partial<Timer> = {}): Timer {
+  const { idempotency, ...fresh } = aNewTimer(nowMs);
+  return {
+    ...fresh,
+    key: idempotency?.key ?? null,
+    retryAt: null,
+    attempts: [],
+    attemptsMade: 0,
+    attemptsMax: fresh.spec.retry.maxAttempts,
+    claim: 0,
+    lease: null,
+    begunClaim: null,
+    ended: null,
+    ...change,
+  };
+}
