@@ -10,8 +10,11 @@ export interface Ticks {
 
 const machineTicks: Ticks = { wall: () => Date.now(), steady: () => performance.now() };
 
-/** Beyond this disagreement between wall clock and steady clock the machine is taken to have slept: the offset must be measured anew. */
-const sleepMsMin = 500;
+/**
+ * When wall clock and steady clock have moved apart by more than this, the machine has slept or its time was set: the offset must be
+ * measured anew.
+ */
+const stepMsMin = 500;
 
 /**
  * The store's time on this machine: steady time plus a measured offset. Where the store turns out to be behind, `now` stands still until
@@ -23,6 +26,7 @@ export class SystemClock implements Clock {
   #offset: number;
   #wallMinusSteady: number;
   #measuredDoubt = Number.POSITIVE_INFINITY;
+  #measuredAt = 0;
   #last = 0;
 
   constructor(ticks: Ticks = machineTicks) {
@@ -42,14 +46,25 @@ export class SystemClock implements Clock {
   }
 
   doubtMs(): number {
-    const slept = this.#ticks.wall() - this.#ticks.steady() - this.#wallMinusSteady;
-    // A suspended machine's steady clock stands still: only the wall clock shows that leases may be long gone.
-    if (slept > sleepMsMin) return Number.POSITIVE_INFINITY;
-    return this.#measuredDoubt + (this.now() - (this.#ticks.steady() + this.#offset));
+    // A suspended machine's steady clock stands still: only the wall clock shows that leases may be long gone. And a wall clock that was
+    // set may be the store's own.
+    const stepped = this.#ticks.wall() - this.#ticks.steady() - this.#wallMinusSteady;
+    if (Math.abs(stepped) > stepMsMin) return Number.POSITIVE_INFINITY;
+    const steady = this.#ticks.steady();
+    const drift = (steady - this.#measuredAt) * driftMax;
+    return this.#measuredDoubt + drift + (this.now() - (steady + this.#offset));
   }
 
   after(delayMs: number, run: () => void): () => void {
-    const timeout = setTimeout(run, Math.min(delayMs, timeoutMsMax));
+    const end = this.#ticks.steady() + delayMs;
+    const wait = (ms: number) => setTimeout(ring, Math.min(ms, timeoutMsMax));
+    // setTimeout drops fractions and counts in whole milliseconds: it may call more than a millisecond early.
+    const ring = () => {
+      const leftMs = end - this.#ticks.steady();
+      if (leftMs > 0) timeout = wait(leftMs);
+      else run();
+    };
+    let timeout = wait(delayMs);
     return () => clearTimeout(timeout);
   }
 
@@ -58,19 +73,27 @@ export class SystemClock implements Clock {
    * (Cristian's algorithm). Throws what `storeTime` throws.
    */
   async synchronise(storeTime: () => Promise<number>, samples = 3): Promise<void> {
-    let best: { offset: number; roundTrip: number } | undefined;
+    let best: { offset: number; roundTrip: number; wallMinusSteady: number } | undefined;
     for (let sample = 0; sample < samples; sample++) {
+      // Read before the sample is taken, so that a machine which sleeps during it is found out by `doubtMs`.
+      const wallMinusSteady = this.#ticks.wall() - this.#ticks.steady();
       const before = this.#ticks.steady();
       const time = await storeTime();
       const roundTrip = this.#ticks.steady() - before;
-      if (!best || roundTrip < best.roundTrip) best = { offset: time - (before + roundTrip / 2), roundTrip };
+      if (!best || roundTrip < best.roundTrip) {
+        best = { offset: time - (before + roundTrip / 2), roundTrip, wallMinusSteady };
+      }
     }
     if (!best) throw new RangeError('samples must be at least 1');
     this.#offset = best.offset;
     this.#measuredDoubt = best.roundTrip / 2;
-    this.#wallMinusSteady = this.#ticks.wall() - this.#ticks.steady();
+    this.#measuredAt = this.#ticks.steady();
+    this.#wallMinusSteady = best.wallMinusSteady;
   }
 }
 
-/** setTimeout takes no more than 2^31 - 1 ms; longer waits wake up early, which every caller of `after` must bear. */
+/** Two clocks drift apart by no more than this part of the time: NTP slews by 500 ppm at most (RFC 5905, appendix A.5.5.6). */
+const driftMax = 500e-6;
+
+/** setTimeout takes no more than 2^31 - 1 ms: longer waits are made of several. */
 const timeoutMsMax = 2 ** 31 - 1;

@@ -9,11 +9,12 @@ export function destinationOf(url: string): Destination {
   return url.slice(0, url.indexOf('/', url.indexOf('//') + 2));
 }
 
-/** The address of the call: the timer's URL with `/{id}` behind its path (one slash between) and its query kept behind that. */
+/** The address of the call: the timer's URL with `/{id}` behind its path (one slash between, whatever slashes it ended in) and its query behind that. */
 export function targetUrl(spec: Pick<Spec, 'url' | 'appendId'>, id: TimerId): string {
   if (!spec.appendId) return spec.url;
   const queryAt = spec.url.indexOf('?');
-  const path = queryAt < 0 ? spec.url : spec.url.slice(0, queryAt);
-  const query = queryAt < 0 ? '' : spec.url.slice(queryAt);
-  return `${path}${path.endsWith('/') ? '' : '/'}${id}${query}`;
+  const queryStart = queryAt < 0 ? spec.url.length : queryAt;
+  let pathEnd = queryStart;
+  while (spec.url[pathEnd - 1] === '/') pathEnd--;
+  return `${spec.url.slice(0, pathEnd)}/${id}${spec.url.slice(queryStart)}`;
 }

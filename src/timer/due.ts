@@ -1,8 +1,9 @@
 import type { Fault } from './errors.ts';
-import { parseInstant } from './instant.ts';
+import { fractionMs, parseInstant } from './instant.ts';
 
 /** The ways of saying when; exactly one of them is used. Names as on the wire. */
 export interface When {
+  /** With `minutes` and `seconds`: whole numbers, 0 or more, added up. */
   readonly hours?: number;
   readonly minutes?: number;
   readonly seconds?: number;
@@ -41,16 +42,32 @@ export function resolveDue(when: When, nowMs: number, rules: DueRules): Due {
   if (when.delay !== undefined) return fromDelay(when.delay, nowMs, rules);
   if (when.at !== undefined) return fromAt(when.at, nowMs, rules);
   if (when.local !== undefined || when.timezone !== undefined) return fromLocal(when, nowMs, rules);
-  const seconds = (when.hours ?? 0) * 3600 + (when.minutes ?? 0) * 60 + (when.seconds ?? 0);
-  const pointer = when.hours ? '/hours' : when.minutes ? '/minutes' : '/seconds';
-  return within(nowMs + seconds * 1000, nowMs, { pointer, rules });
+  return fromUnits(when, nowMs, rules);
+}
+
+const unitMs = { hours: 3_600_000, minutes: 60_000, seconds: 1_000 } as const;
+const units = ['hours', 'minutes', 'seconds'] as const;
+
+function fromUnits(when: When, nowMs: number, rules: DueRules): Due {
+  const used = units.flatMap((name) => (when[name] === undefined ? [] : [{ name, count: when[name] }]));
+  // Written so that NaN is refused as well.
+  const wrong = used.filter(({ count }) => !(Number.isInteger(count) && count >= 0));
+  if (wrong.length > 0) {
+    return {
+      faults: wrong.map(({ name }) => ({ pointer: `/${name}`, detail: 'must be a whole number, 0 or more' })),
+    };
+  }
+  const parts = used.map(({ name, count }) => ({ name, ms: count * unitMs[name] }));
+  const delayMs = parts.reduce((sum, { ms }) => sum + ms, 0);
+  // If it is too long, the longest part is to blame.
+  const longest = parts.reduce((longer, part) => (part.ms > longer.ms ? part : longer));
+  return within(nowMs + delayMs, nowMs, { pointer: `/${longest.name}`, rules });
 }
 
 function waysUsed(when: When): string[] {
   const ways = [];
-  if (when.hours !== undefined || when.minutes !== undefined || when.seconds !== undefined) {
-    ways.push(['hours', 'minutes', 'seconds'].find((name) => when[name as keyof When] !== undefined)!);
-  }
+  const unit = units.find((name) => when[name] !== undefined);
+  if (unit) ways.push(unit);
   if (when.delay !== undefined) ways.push('delay');
   if (when.at !== undefined) ways.push('at');
   if (when.local !== undefined) ways.push('local');
@@ -58,7 +75,7 @@ function waysUsed(when: When): string[] {
   return ways;
 }
 
-const shortDelay = /^(?=\d)(?:(\d{1,6})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,12})ms)?$/;
+const shortDelay = /^(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
 
 function fromDelay(delay: string, nowMs: number, rules: DueRules): Due {
   const pointer = '/delay';
@@ -74,15 +91,20 @@ function fromDelay(delay: string, nowMs: number, rules: DueRules): Due {
     return within(nowMs + (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + ms, nowMs, { pointer, rules });
   }
   if (!delay.startsWith('P')) {
-    return fault(pointer, 'must be an ISO 8601 duration such as PT1H30M, or a short form such as 90s or 1h30m');
+    return fault(
+      pointer,
+      'must be an ISO 8601 duration such as PT1H30M, or a short form such as 90s or 1h30m, and not negative',
+    );
   }
   try {
     // Years, months and days are counted on the UTC calendar from now.
     const from = Temporal.Instant.fromEpochMilliseconds(Math.floor(nowMs)).toZonedDateTimeISO('UTC');
-    const to = from.add(Temporal.Duration.from(delay), { overflow: 'constrain' }).epochNanoseconds;
-    return within(nowMs + Number(to - from.epochNanoseconds) / 1e6, nowMs, { pointer, rules });
+    const to = from.add(Temporal.Duration.from(delay), { overflow: 'constrain' });
+    // Whole milliseconds before it becomes a number, which could not hold the nanoseconds of years.
+    const delayMs = Number((to.epochNanoseconds - from.epochNanoseconds + 999_999n) / 1_000_000n);
+    return within(nowMs + delayMs, nowMs, { pointer, rules });
   } catch {
-    return fault(pointer, 'is no ISO 8601 duration, or too long a one');
+    return fault(pointer, 'is no ISO 8601 duration such as PT1H30M or P1M, or too long a one; it cannot be negative');
   }
 }
 
@@ -101,14 +123,18 @@ function fromLocal(when: When, nowMs: number, rules: DueRules): Due {
   if (!local) return fault('/local', 'must be a date and time without an offset, such as 2026-12-24T18:00');
   if (!isTimeZone(when.timezone)) return fault('/timezone', 'is no IANA time zone that this server knows');
   // A time that the clock skips moves forward by the gap; of a time that it shows twice, the earlier is meant.
-  const due = local.toZonedDateTime(when.timezone, { disambiguation: 'compatible' }).epochNanoseconds;
-  return within(Number(due) / 1e6, nowMs, { pointer: '/local', rules });
+  const dueAt = local.whole.toZonedDateTime(when.timezone, { disambiguation: 'compatible' }).epochMilliseconds;
+  return within(dueAt + local.fractionMs, nowMs, { pointer: '/local', rules });
 }
 
-function parseLocal(text: string): Temporal.PlainDateTime | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/.test(text)) return undefined;
+// No 60th second: whether a local minute has one cannot be said.
+const localTime = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(?:(:[0-5]\d)(\.\d+)?)?$/;
+
+function parseLocal(text: string): { whole: Temporal.PlainDateTime; fractionMs: number } | undefined {
+  const [, minute, second = '', fraction] = localTime.exec(text) ?? [];
+  if (minute === undefined) return undefined;
   try {
-    return Temporal.PlainDateTime.from(text, { overflow: 'reject' });
+    return { whole: Temporal.PlainDateTime.from(minute + second), fractionMs: fractionMs(fraction) };
   } catch {
     return undefined;
   }

@@ -23,6 +23,7 @@ export const errorCodes = {
   shutting_down: 'The server is stopping; nothing was stored or changed.',
   internal: 'A defect in Punctual; the log has the details.',
   invalid_configuration: 'A setting is wrong; all faults are listed.',
+  cannot_listen: 'The address to listen on cannot be had.',
   store_locked: 'Another process has the database file open.',
   store_not_a_database: 'The file is no database, or is damaged.',
   store_not_ours: 'The database belongs to another program.',

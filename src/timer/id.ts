@@ -20,8 +20,11 @@ export interface Place {
   readonly bucketByte?: number;
 }
 
-/** Makes the id of a timer created at `nowMs` (milliseconds since the epoch). */
+/** Makes the id of a timer created at `nowMs` (milliseconds since the epoch). Throws a RangeError where there is no such place. */
 export function newTimerId(nowMs: number, random: Random, place: Place): TimerId {
+  // A wrong place in the id would hide the timer from every look-up.
+  requireBelow(shardsMax, place.shard, 'shard');
+  if (place.bucketByte !== undefined) requireBelow(bucketsMax, place.bucketByte, 'bucketByte');
   const bytes = new Uint8Array(16);
   random.fill(bytes.subarray(6));
   const view = new DataView(bytes.buffer);
@@ -31,6 +34,11 @@ export function newTimerId(nowMs: number, random: Random, place: Place): TimerId
   view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
   if (place.bucketByte !== undefined) view.setUint8(15, place.bucketByte);
   return idFromBytes(bytes);
+}
+
+function requireBelow(limit: number, value: number, name: string): void {
+  if (Number.isInteger(value) && value >= 0 && value < limit) return;
+  throw new RangeError(`${name} must be a whole number from 0 to ${limit - 1}, not ${value}`);
 }
 
 /** Reads a client's text as an id. Any UUID is accepted in either case (one that is no UUIDv7 simply names no timer); else undefined. */
@@ -54,7 +62,7 @@ export function createdAtOf(id: TimerId): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
-/** The id as 16 bytes, as engines keep it; the order of the bytes is the order of creation. */
+/** The id as 16 bytes, as engines keep it; the order of the bytes is the order of creation, to the millisecond. */
 export function idToBytes(id: TimerId): Uint8Array {
   return Uint8Array.fromHex(id.replaceAll('-', ''));
 }

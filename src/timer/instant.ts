@@ -5,17 +5,28 @@ export function formatInstant(instantMs: number): string {
   return new Date(instantMs).toISOString();
 }
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+const rfc3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+const dayMs = 86_400_000;
 
 /** Reads RFC 3339 text (a date and time with an offset); undefined when it is none. Parts of a millisecond round up: never early. */
 export function parseInstant(text: string): number | undefined {
-  if (!rfc3339.test(text)) return undefined;
+  const [, date, minute, second, fraction, offset] = rfc3339.exec(text) ?? [];
+  if (date === undefined) return undefined;
+  const leap = second === '60';
   try {
-    const nanoseconds = Temporal.Instant.from(text).epochNanoseconds;
-    return Number((nanoseconds + 999_999n) / 1_000_000n);
+    const wholeMs = Temporal.Instant.from(`${date}T${minute}:${leap ? '59' : second}${offset}`).epochMilliseconds;
+    if (!leap) return wholeMs + fractionMs(fraction);
+    // The time of computers has no leap seconds: one (RFC 3339, section 5.7) is over, and so not early, at the midnight behind it.
+    return (wholeMs + 1000) % dayMs === 0 ? wholeMs + 1000 : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** The fraction of a second in `.` and any number of digits, in whole milliseconds, rounded up; 0 without one. */
+export function fractionMs(fraction = ''): number {
+  const digits = fraction.slice(1);
+  return Number(digits.slice(0, 3).padEnd(3, '0')) + (/[1-9]/.test(digits.slice(3)) ? 1 : 0);
 }
 
 /** Whole seconds from `nowMs` to `dueAt`, rounded up, never negative. */

@@ -36,6 +36,8 @@ export interface RequestRules extends DueRules {
   readonly headersMax: number;
   /** Names and values together. */
   readonly headerBytesMax: number;
+  /** What is sent as the call's body, UTF-8; no limit of its own without. */
+  readonly bodyBytesMax?: number;
   readonly tagsMax: number;
   readonly tagCharsMax: number;
   readonly attemptsMax: number;
@@ -89,7 +91,8 @@ export function parseSpec(
     timeoutMs: parseTimeout(request.timeout, rules, { faults, base: base.timeoutMs }),
     tags: request.tags ? parseTags(request.tags, rules, faults) : base.tags,
   };
-  if (spec.method === 'GET' && spec.body !== null) faults.push({ pointer: '/body', detail: 'a GET has no body' });
+  if (spec.method === 'GET' && spec.body !== null)
+    faults.push({ pointer: '/body', detail: 'a GET has no body: leave it out, or choose another method' });
   return faults.length > 0 ? { faults } : { value: spec };
 }
 
@@ -109,47 +112,83 @@ function freshSpec(rules: RequestRules): Spec {
 
 const textType = 'text/plain; charset=utf-8';
 const jsonType = 'application/json';
+const typeHeader = 'content-type';
 
-/** Headers and body. A body that comes without a content type gets the one that fits; so does a new body in place of one that had such a type. */
+/** Headers and body. A body that has no content type gets the one that fits it. */
 function parseContent(
   request: Partial<SpecRequest>,
   base: Spec,
   { rules, faults }: { rules: RequestRules; faults: Fault[] },
 ): Pick<Spec, 'headers' | 'body'> {
-  const headers = request.headers ? parseHeaders(request.headers, rules, faults) : base.headers;
-  const { body } = request;
-  if (body === undefined) return { headers, body: base.body };
-  if (body === null) return { headers, body: null };
+  const given = request.headers ? parseHeaders(request.headers, rules, faults) : undefined;
+  const body = request.body === undefined ? base.body : parseBody(request.body, rules, faults);
+  if (request.body === undefined && given === undefined) return { headers: base.headers, body };
+  const { [typeHeader]: typeBefore, ...othersBefore } = base.headers;
+  const headers = given ?? othersBefore;
+  if (headers[typeHeader] !== undefined || body === null) return { headers, body };
+  const type = request.body === undefined ? typeBefore : typeOfNew(request.body, given ? undefined : typeBefore);
+  return { headers: type === undefined ? headers : { ...headers, [typeHeader]: type }, body };
+}
+
+/** The content type of a new body: the timer's own where that can be true, or the one that fits. */
+function typeOfNew(body: unknown, typeBefore: string | undefined): string {
   const isText = typeof body === 'string';
-  const type = headers['content-type'];
-  const fitting = { ...headers, 'content-type': isText ? textType : jsonType };
-  const given = type !== undefined && (request.headers !== undefined || (type !== textType && type !== jsonType));
-  return { headers: given ? headers : fitting, body: isText ? body : JSON.stringify(body) };
+  const keeps =
+    typeBefore !== undefined &&
+    (typeBefore !== textType || isText) &&
+    (typeBefore !== jsonType || !isText || isJson(body));
+  if (keeps) return typeBefore;
+  return isText ? textType : jsonType;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parseBody(body: unknown, rules: RequestRules, faults: Fault[]): string | null {
+  if (body === null) return null;
+  const pointer = '/body';
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  if (!text.isWellFormed())
+    faults.push({ pointer, detail: 'has half of a surrogate pair, which is no character and cannot be sent' });
+  if (rules.bodyBytesMax !== undefined && Buffer.byteLength(text) > rules.bodyBytesMax)
+    faults.push({ pointer, detail: `is larger than ${rules.bodyBytesMax} bytes` });
+  return text;
 }
 
 function parseUrl(text: string, rules: RequestRules, faults: Fault[]): string {
-  const pointer = '/url';
-  if (text.length > rules.urlCharsMax) {
-    faults.push({ pointer, detail: `is longer than ${rules.urlCharsMax} characters` });
-    return '';
-  }
   const url = URL.parse(text);
-  if (!url) faults.push({ pointer, detail: 'must be an absolute URL, such as https://example.com/hook' });
-  else if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    faults.push({ pointer, detail: 'must begin with http:// or https://' });
-  else if (url.username || url.password)
-    faults.push({ pointer, detail: 'must not contain a user name or password: put credentials into headers' });
-  else if (url.href.length > rules.urlCharsMax)
-    faults.push({ pointer, detail: `is longer than ${rules.urlCharsMax} characters when percent-encoded` });
-  else {
-    // A fragment is never sent (RFC 9110, section 7.1).
-    url.hash = '';
-    return url.href;
-  }
+  // A fragment is never sent (RFC 9110, section 7.1).
+  if (url) url.hash = '';
+  const detail = urlFault(text, url, rules.urlCharsMax);
+  if (detail === undefined) return url!.href;
+  faults.push({ pointer: '/url', detail });
   return '';
 }
 
-/** Headers of the connection (RFC 9110, section 7.6.1), of the message's framing, and those that Punctual itself sets. */
+/**
+ * The URL standard repairs much in silence: it drops line breaks, turns backslashes round and finds a host behind any number of
+ * slashes. What would be called then is not what was written, so that such text is refused.
+ */
+function urlFault(text: string, url: URL | null, charsMax: number): string | undefined {
+  if (text.length > charsMax) return `is longer than ${charsMax} characters`;
+  if (!/^https?:\/\/[^/]/i.test(text))
+    return 'must be an absolute URL that begins with http:// or https://, such as https://example.com/hook';
+  if (/\p{Cc}/u.test(text) || !text.isWellFormed())
+    return 'must not contain line breaks, tabs or other control characters, nor half of a surrogate pair';
+  if (/^[^?#]*\\/.test(text)) return 'must not contain a backslash before the query: slashes are meant';
+  if (!url) return 'is no valid URL: its host or port cannot be read';
+  if (url.username || url.password) return 'must not contain a user name or password: put credentials into headers';
+  if (url.href.length > charsMax) return `is longer than ${charsMax} characters when percent-encoded`;
+  return undefined;
+}
+
+/** Headers of the connection (RFC 9110, section 7.6.1) and of the message's framing. */
 const reservedHeaders = new Set([
   'connection',
   'keep-alive',
@@ -163,9 +202,9 @@ const reservedHeaders = new Set([
   'host',
   'content-length',
   'expect',
-  'accept-encoding',
 ]);
-const reservedPrefixes = ['webhook-', 'punctual-'];
+/** Headers that Punctual itself sets. */
+const ownHeader = /^(accept-encoding$|webhook-|punctual-)/;
 
 const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // Visible characters, space and tab, and what is beyond ASCII in Latin-1 (RFC 9110, section 5.5).
@@ -197,11 +236,13 @@ function parseHeaders(
 }
 
 function headerFault(key: string, value: string, repeated: boolean): string | undefined {
-  if (!headerName.test(key) || key === '__proto__') return 'is no valid header name';
+  if (!headerName.test(key) || key === '__proto__')
+    return "is no valid header name: it may have letters, digits and !#$%&'*+-.^_`|~";
   if (reservedHeaders.has(key)) return 'belongs to the connection and cannot be set';
-  if (reservedPrefixes.some((prefix) => key.startsWith(prefix))) return 'is set by Punctual itself and cannot be set';
+  if (ownHeader.test(key)) return 'is set by Punctual itself and cannot be set';
   if (repeated) return 'is there twice (header names do not depend on case)';
-  if (!headerValue.test(value)) return 'has a value with characters that a header cannot carry';
+  if (!headerValue.test(value))
+    return 'has a value that a header cannot carry: no line breaks or other control characters, none beyond Latin-1';
   return undefined;
 }
 
@@ -210,15 +251,15 @@ function pointerToken(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-const shortDuration = /^(\d{1,9})(ms|s|m|h)$/;
-const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const shortDuration = /^(\d{1,9})(ms|s|m|h|d)$/;
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Reads `250ms`, `15s`, `5m`, `1h` or an ISO 8601 duration without calendar units, in milliseconds; undefined when it is none. */
+/** Reads `250ms`, `15s`, `5m`, `1h`, `7d` or an ISO 8601 duration without calendar units, in milliseconds, rounded up; undefined when it is none. */
 export function parseDuration(text: string): number | undefined {
   const short = shortDuration.exec(text);
   if (short) return Number(short[1]) * unitMs[short[2] as keyof typeof unitMs];
   try {
-    return text.startsWith('P') ? Temporal.Duration.from(text).total('milliseconds') : undefined;
+    return text.startsWith('P') ? Math.ceil(Temporal.Duration.from(text).total('milliseconds')) : undefined;
   } catch {
     return undefined;
   }
@@ -259,22 +300,31 @@ function parseRetry(
     return ms ?? preset;
   };
   const maxAttempts = request.max_attempts ?? base.maxAttempts;
-  if (maxAttempts > rules.attemptsMax)
-    faults.push({ pointer: '/retry/max_attempts', detail: `must be at most ${rules.attemptsMax}` });
+  if (!(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= rules.attemptsMax))
+    faults.push({ pointer: '/retry/max_attempts', detail: `must be a whole number from 1 to ${rules.attemptsMax}` });
+  const factor = request.factor ?? base.factor;
+  // Below 1 the pauses would shrink. No limit above: `max` bounds each pause.
+  if (!(Number.isFinite(factor) && factor >= 1))
+    faults.push({ pointer: '/retry/factor', detail: 'must be a number of at least 1' });
   return {
     maxAttempts,
     initialMs: pause('initial', base.initialMs),
     maxMs: pause('max', base.maxMs),
-    factor: request.factor ?? base.factor,
+    factor,
   };
 }
 
 function parseTags(tags: readonly string[], rules: RequestRules, faults: Fault[]): readonly string[] {
   if (tags.length > rules.tagsMax) faults.push({ pointer: '/tags', detail: `has more than ${rules.tagsMax} tags` });
   for (const [index, tag] of tags.entries()) {
-    if (tag.length === 0 || tag.length > rules.tagCharsMax) {
+    const chars = [...tag].length;
+    if (chars === 0 || chars > rules.tagCharsMax)
       faults.push({ pointer: `/tags/${index}`, detail: `must have 1 to ${rules.tagCharsMax} characters` });
-    }
+    else if (/\p{Cc}/u.test(tag) || !tag.isWellFormed())
+      faults.push({
+        pointer: `/tags/${index}`,
+        detail: 'must not contain control characters, nor half of a surrogate pair',
+      });
   }
   return [...new Set(tags)];
 }

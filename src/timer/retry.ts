@@ -6,7 +6,7 @@ export interface RetryPolicy {
   readonly maxAttempts: number;
   /** The longest pause after the first failed attempt, in milliseconds. */
   readonly initialMs: number;
-  /** No pause is longer than this, in milliseconds; Retry-After excepted. */
+  /** No pause is longer than this, in milliseconds, not even the first; Retry-After excepted. */
   readonly maxMs: number;
   /** Each pause may be this many times as long as the one before. */
   readonly factor: number;
@@ -24,6 +24,8 @@ export const retryAfterMsMax = 24 * 3_600_000;
  * A receiver's `Retry-After` is a floor.
  */
 export function backoffMs(policy: RetryPolicy, failures: number, random: Random, retryAfterMs = 0): number {
-  const bound = Math.min(policy.maxMs, policy.initialMs * policy.factor ** (failures - 1));
+  // A power beyond all numbers would be Infinity, and NaN times an `initialMs` of 0.
+  const growth = Math.min(policy.factor ** (failures - 1), Number.MAX_VALUE);
+  const bound = Math.min(policy.maxMs, policy.initialMs * growth);
   return Math.max(Math.ceil(random.fraction() * bound), Math.min(retryAfterMs, retryAfterMsMax));
 }

@@ -101,9 +101,14 @@ export function statusAt(timer: Timer, nowMs: number): Status {
   return timer.lease && attemptAt(timer) <= nowMs ? 'executing' : 'waiting';
 }
 
-/** How late the first attempt was, in milliseconds; null before it, or where its time is not known. */
+/**
+ * How late the first attempt was, in milliseconds; null before it, or where its time is not known. Attempts before `dueAt` were made
+ * for a due time that the timer had before it was rescheduled: they do not count.
+ */
 export function latenessMs(timer: Timer): number | null {
-  const first = timer.attempts[0];
-  if (first?.number !== 1 || first.startedAt === null) return null;
-  return first.startedAt - timer.dueAt;
+  const first = timer.attempts.find(({ startedAt }) => startedAt === null || startedAt >= timer.dueAt);
+  if (!first || first.startedAt === null) return null;
+  // The oldest attempt that is kept may have had others for the same due time before it.
+  const forgotten = first === timer.attempts[0] && first.number !== 1;
+  return forgotten ? null : first.startedAt - timer.dueAt;
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from './errors.ts';
 import { type Attempt, attemptsKept } from './outcome.ts';
 import type { Random } from './random.ts';
 import { backoffMs } from './retry.ts';
-import type { Ended, EndedStatus, Spec, Timer } from './timer.ts';
+import { attemptAt, type Ended, type EndedStatus, type Spec, type Timer } from './timer.ts';
 
 /**
  * What an attempt (or the loss of one) makes of a timer; the store writes it under the lease that the attempt was made with.
@@ -44,10 +44,11 @@ function endOf(timer: Timer, attempt: Attempt, attemptsMade: number): EndedStatu
 
 /**
  * What to do with a timer whose lease ran out in another controller's hands. If its call was marked as begun it may have been sent: it
- * is never sent again. Otherwise it is sent, with the lost attempt on record; that one uses up none of the attempts allowed, since
- * perhaps it was never made.
+ * is never sent again. An `at-most-once` timer without the mark was not sent: it is as it was. Any other is sent with the lost attempt on
+ * record; that one uses up none of the attempts allowed, since perhaps it was never made.
  */
 export function takeOver(timer: Timer, nowMs: number): { readonly send: Timer } | { readonly settle: Settlement } {
+  if (timer.begunClaim === null && timer.spec.delivery === 'at-most-once') return { send: timer };
   const lost: Attempt = {
     number: timer.attemptsMade + 1,
     outcome: 'unknown',
@@ -75,17 +76,19 @@ export function cancel(timer: Timer, nowMs: number): Verdict {
   if (timer.ended?.status === 'cancelled') return { after: timer };
   if (timer.ended) return refused('too_late', `the timer has ended: ${timer.ended.status}`);
   if (timer.lease) return refused('too_late', 'a controller holds the timer and is sending it, or will within moments');
-  if (timer.attemptsMade > timer.attempts.length || timer.attempts.some(maybeSent)) {
-    return refused('too_late', 'the timer has been sent at least once; to stop its retries, resolve it as failed');
+  if (maybeSent(timer)) {
+    return refused('too_late', 'the timer may have been sent already; to stop its retries, resolve it as failed');
   }
   return ended(timer, 'cancelled', nowMs);
 }
 
-function maybeSent(attempt: Attempt): boolean {
-  return attempt.outcome !== 'unreachable' && attempt.outcome !== 'blocked';
+/** Whether a byte of any attempt may have left; attempts that are no longer on record count as such. */
+function maybeSent(timer: Timer): boolean {
+  if (timer.attemptsMade > timer.attempts.length) return true;
+  return timer.attempts.some(({ outcome }) => outcome !== 'unreachable' && outcome !== 'blocked');
 }
 
-/** Fire now instead of at the due time (or instead of at the next retry). */
+/** Fire now instead of at the due time (or instead of at the next retry). One that is overdue keeps its time, and its place before others. */
 export function fire(timer: Timer, nowMs: number): Verdict {
   if (timer.ended)
     return refused(
@@ -93,10 +96,9 @@ export function fire(timer: Timer, nowMs: number): Verdict {
       `the timer has ended: ${timer.ended.status}; /retry sends a failed or uncertain one again`,
     );
   if (timer.lease) return refused('too_late', 'a controller holds the timer and is sending it, or will within moments');
-  const now = Math.floor(nowMs);
-  return {
-    after: { ...timer, ...(timer.attemptsMade > 0 ? { retryAt: now } : { dueAt: now }), claim: timer.claim + 1 },
-  };
+  const at = Math.min(Math.floor(nowMs), attemptAt(timer));
+  const times = timer.retryAt === null ? { dueAt: at } : { retryAt: at };
+  return { after: { ...timer, ...times, claim: timer.claim + 1 } };
 }
 
 /** Send a failed or uncertain timer again, with all its attempts allowed anew. */
@@ -134,6 +136,9 @@ export function reschedule(timer: Timer, change: { readonly dueAt?: number; read
   if (timer.ended) return refused('already_ended', `the timer has ended: ${timer.ended.status}`);
   if (timer.lease) return refused('too_late', 'a controller holds the timer and is sending it, or will within moments');
   const spec = change.spec ?? timer.spec;
+  if (spec.delivery === 'at-most-once' && timer.spec.delivery !== 'at-most-once' && maybeSent(timer)) {
+    return refused('too_late', 'the timer may have been sent already, so that delivery can no longer be at-most-once');
+  }
   const attemptsMax = timer.attemptsMax - timer.spec.retry.maxAttempts + spec.retry.maxAttempts;
   const times = change.dueAt === undefined ? {} : { dueAt: change.dueAt, retryAt: null };
   return { after: { ...timer, ...times, spec, attemptsMax, claim: timer.claim + 1 } };
