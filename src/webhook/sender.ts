@@ -8,6 +8,8 @@ export interface Call {
   readonly destination: Destination;
   /** The attempt's number, from 1. */
   readonly number: number;
+  /** Asked in the moment before the first byte, when the connection stands: is the lease still good? Setting up a connection takes time. */
+  readonly mayLeave: () => boolean;
 }
 
 /** What came of one call on the wire. */
@@ -15,6 +17,8 @@ export interface Sent {
   readonly attempt: Attempt;
   /** What the receiver asked for by Retry-After (RFC 9110, section 10.2.3) with a 429 or 503, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** Present when `mayLeave` refused: nothing was sent, and it counts as no attempt. */
+  readonly withheld?: true;
 }
 
 /** Puts one call on the wire. Never throws: what goes wrong is an outcome. */
@@ -26,7 +30,8 @@ export interface Sender {
 
 /**
  * What became of a call that was handed to its destination's lane:
- * `sent` it was on the wire; `postponed` it was not, and shall be tried again at `untilAt`; `dropped` its permit was refused.
+ * `sent` it was on the wire; `postponed` it was not, and shall be tried again at `untilAt`; `dropped` its permit was refused, or its leave in
+ * the last moment.
  */
 export type Dispatched =
   | ({ readonly kind: 'sent' } & Sent)

@@ -1,0 +1,247 @@
+import type { Clock } from '../clock/clock.ts';
+import type { Destination } from '../timer/destination.ts';
+import type { Random } from '../timer/random.ts';
+import { Lane, type LaneView, postponed, type Waiting } from './lane.ts';
+import type { Call, Dispatched, Dispatcher, Sender, Sent } from './sender.ts';
+
+export interface LanesOptions {
+  readonly sender: Sender;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Calls on the wire at once to one destination. */
+  readonly perDestinationMax?: number;
+  /** Calls on the wire at once in all. */
+  readonly totalMax?: number;
+  /** Calls that wait for their turn, in all. */
+  readonly queuedMax?: number;
+  /** Calls a second to one destination; 0 for no limit. */
+  readonly ratePerSecond?: number;
+}
+
+/** Of the slots that nobody uses, a lane may have at most this part for itself. */
+const shareOfFree = 1 / 4;
+/** With more lanes than this, those without work are forgotten at once. */
+const lanesMax = 10_000;
+/** How often lanes are looked at that nothing happens to, in milliseconds. */
+const sweepEveryMs = 1_000;
+
+/**
+ * Gives every destination a lane of its own. The slots (calls on the wire) are shared: a lane may take another one while it has fewer
+ * than a quarter of those that are free (the dynamic threshold of switches with shared memory: Choudhury and Hahne, "Dynamic Queue Length
+ * Thresholds for Shared-Memory Packet Switches", 1998). So one busy destination gets its full share, and however many hung ones hold
+ * what they have, a part stays free for a healthy one.
+ */
+export class Lanes implements Dispatcher {
+  readonly #sender: Sender;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #perDestinationMax: number;
+  readonly #totalMax: number;
+  readonly #queuedMax: number;
+  readonly #ratePerSecond: number;
+  readonly #lanes = new Map<Destination, Lane>();
+  /** Lanes with calls in their queue, in the order in which they get the slots that become free. */
+  readonly #waiting = new Set<Lane>();
+  /** Alarms of lanes that wait for their rate to allow a call. */
+  readonly #rateAlarms = new Map<Lane, () => void>();
+  #inFlight = 0;
+  #queued = 0;
+  #offering = false;
+  #offerAgain = false;
+  #cancelSweep: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: LanesOptions) {
+    this.#sender = options.sender;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#perDestinationMax = options.perDestinationMax ?? 64;
+    this.#totalMax = options.totalMax ?? 512;
+    this.#queuedMax = options.queuedMax ?? 8_192;
+    this.#ratePerSecond = options.ratePerSecond ?? 0;
+  }
+
+  dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched> {
+    return new Promise((resolve) => this.#admit(call, permit, resolve));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelSweep?.();
+    for (const cancel of this.#rateAlarms.values()) cancel();
+    const stopping = postponed('stopping', this.#clock.now());
+    const answer = () => stopping;
+    for (const lane of this.#waiting) this.#unqueue(lane, lane.postponeBeyond(0, answer));
+  }
+
+  /** Every destination that is known at the moment. */
+  view(): LaneView[] {
+    return Array.from(this.#lanes.values(), (lane) => lane.view());
+  }
+
+  /** Of all lanes together. */
+  totals(): { readonly inFlight: number; readonly queued: number } {
+    return { inFlight: this.#inFlight, queued: this.#queued };
+  }
+
+  #admit(call: Call, permit: Waiting['permit'], resolve: Waiting['resolve']): void {
+    const now = this.#clock.now();
+    if (this.#stopped) return void resolve(postponed('stopping', now));
+    const lane = this.#lane(call.destination, now);
+    const admitted = lane.admit(now, { slots: this.#slotsPerLane(), queue: this.#queuedMax - this.#queued });
+    if (typeof admitted === 'object') return void resolve(admitted);
+    lane.queue.push({ call, permit, resolve, queuedAt: now, isProbe: admitted === 'probe' });
+    this.#queued++;
+    // Only this lane has something new to start: the others wait for slots, and there are no more than before.
+    if (!this.#startNext(lane)) this.#waiting.add(lane);
+  }
+
+  #lane(destination: Destination, now: number): Lane {
+    const known = this.#lanes.get(destination);
+    if (known) return known;
+    if (this.#lanes.size >= lanesMax) this.#forget((lane) => lane.isForgettable(now, true));
+    const lane = new Lane(destination, { random: this.#random, ratePerSecond: this.#ratePerSecond, now });
+    this.#lanes.set(destination, lane);
+    this.#cancelSweep ??= this.#clock.after(sweepEveryMs, () => this.#sweep());
+    return lane;
+  }
+
+  #slotsPerLane(): number {
+    const free = this.#totalMax - this.#inFlight;
+    return Math.min(this.#perDestinationMax, Math.max(1, Math.floor(free * shareOfFree)));
+  }
+
+  /** Offers the free slots in turn, one each, to the lanes that have calls waiting. */
+  #offerSlots(): void {
+    this.#offerAgain = true;
+    // A call that is dropped frees its slot while slots are being offered: the offer is repeated instead of nested.
+    if (this.#offering) return;
+    this.#offering = true;
+    while (this.#offerAgain) {
+      this.#offerAgain = false;
+      this.#offerRound();
+    }
+    this.#offering = false;
+  }
+
+  #offerRound(): void {
+    for (const lane of this.#waiting) {
+      if (this.#inFlight >= this.#totalMax) return;
+      const started = this.#startNext(lane);
+      if (started || lane.queue.length === 0) this.#waiting.delete(lane);
+      // Behind the others, and still in this round: a Set's iteration comes to what is added on the way.
+      if (started && lane.queue.length > 0) this.#waiting.add(lane);
+    }
+  }
+
+  /** Starts the lane's oldest call if there is a slot for it and its rate allows; says whether it did. */
+  #startNext(lane: Lane): boolean {
+    if (lane.queue.length === 0) return false;
+    if (this.#inFlight >= this.#totalMax || lane.inFlight >= this.#slotsPerLane()) return false;
+    const waitMs = lane.takeTokenOrWaitMs(this.#clock.now());
+    if (waitMs > 0) {
+      this.#offerAfter(lane, waitMs);
+      return false;
+    }
+    this.#start(lane, lane.queue.shift()!);
+    return true;
+  }
+
+  #offerAfter(lane: Lane, waitMs: number): void {
+    if (this.#rateAlarms.has(lane)) return;
+    const cancel = this.#clock.after(Math.ceil(waitMs), () => {
+      this.#rateAlarms.delete(lane);
+      this.#offerSlots();
+    });
+    this.#rateAlarms.set(lane, cancel);
+  }
+
+  #start(lane: Lane, waiting: Waiting): void {
+    this.#queued--;
+    this.#inFlight++;
+    lane.takeSlot();
+    const permitted = askPermit(waiting);
+    if (permitted === true) this.#send(lane, waiting);
+    else if (permitted === false) this.#drop(lane, waiting);
+    else {
+      permitted.then(
+        (granted) => (granted ? this.#send(lane, waiting) : this.#drop(lane, waiting)),
+        () => this.#drop(lane, waiting),
+      );
+    }
+  }
+
+  #send(lane: Lane, waiting: Waiting): void {
+    const startedAt = this.#clock.now();
+    lane.sending(startedAt);
+    // Senders do not throw. If one does, its call must still end, and whether it left is not known.
+    const failed = () => this.#complete(lane, waiting, lostInSender(waiting.call, startedAt));
+    try {
+      this.#sender.send(waiting.call).then((sent) => this.#complete(lane, waiting, sent), failed);
+    } catch {
+      failed();
+    }
+  }
+
+  #complete(lane: Lane, waiting: Waiting, sent: Sent): void {
+    if (sent.withheld) {
+      lane.withheld();
+      this.#drop(lane, waiting);
+      return;
+    }
+    const now = this.#clock.now();
+    this.#inFlight--;
+    lane.completed(sent, waiting.isProbe, now);
+    this.#unqueue(lane, lane.clearIfClosed(now));
+    waiting.resolve({ kind: 'sent', ...sent });
+    this.#offerSlots();
+  }
+
+  #drop(lane: Lane, waiting: Waiting): void {
+    this.#inFlight--;
+    lane.dropped(waiting);
+    waiting.resolve({ kind: 'dropped' });
+    this.#offerSlots();
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    for (const lane of this.#waiting) this.#unqueue(lane, lane.thin(now, this.#slotsPerLane()));
+    this.#forget((lane) => lane.isForgettable(now));
+    this.#cancelSweep = this.#lanes.size > 0 ? this.#clock.after(sweepEveryMs, () => this.#sweep()) : undefined;
+  }
+
+  /** The lane has sent so many queued calls back. */
+  #unqueue(lane: Lane, calls: number): void {
+    this.#queued -= calls;
+    if (lane.queue.length === 0) this.#waiting.delete(lane);
+  }
+
+  #forget(which: (lane: Lane) => boolean): void {
+    for (const [destination, lane] of this.#lanes) {
+      if (which(lane)) this.#lanes.delete(destination);
+    }
+  }
+}
+
+function askPermit(waiting: Waiting): boolean | Promise<boolean> {
+  try {
+    return waiting.permit();
+  } catch {
+    return false;
+  }
+}
+
+function lostInSender(call: Call, startedAt: number): Sent {
+  return {
+    attempt: {
+      number: call.number,
+      outcome: 'unknown',
+      startedAt: Math.floor(startedAt),
+      durationMs: null,
+      status: null,
+      error: 'a defect in Punctual hides what became of the call',
+      response: null,
+    },
+  };
+}

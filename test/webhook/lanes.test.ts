@@ -1,0 +1,638 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { destinationOf } from '../../src/timer/destination.ts';
+import type { OutcomeKind } from '../../src/timer/outcome.ts';
+import { Lanes, type LanesOptions } from '../../src/webhook/lanes.ts';
+import type { Call, Dispatched, Sender, Sent } from '../../src/webhook/sender.ts';
+import { FakeClock, settlePromises } from '../support/fake-clock.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { aSpec, aTimer } from '../support/timers.ts';
+
+interface OnWire {
+  readonly call: Call;
+  finish(outcome?: OutcomeKind, retryAfterMs?: number): void;
+}
+
+/** A network in the test's hands: what is sent stays on the wire until the test, or `answerAfterMs`, ends it. */
+class FakeNetwork implements Sender {
+  readonly clock: FakeClock;
+  /** Every call that was sent, in order. */
+  readonly sent: Call[] = [];
+  readonly onWire = new Set<OnWire>();
+  /** How long a call to this destination takes until it comes back, and as what; undefined for never. */
+  answer: (call: Call) => { readonly afterMs: number; readonly outcome?: OutcomeKind } | undefined = () => undefined;
+
+  constructor(clock: FakeClock) {
+    this.clock = clock;
+  }
+
+  send(call: Call): Promise<Sent> {
+    this.sent.push(call);
+    return new Promise((resolve) => {
+      const onWire: OnWire = {
+        call,
+        finish: (outcome = 'delivered', retryAfterMs) => {
+          if (!this.onWire.delete(onWire)) return;
+          resolve(sentAs(call, outcome, this.clock.now(), retryAfterMs));
+        },
+      };
+      this.onWire.add(onWire);
+      const answer = this.answer(call);
+      if (answer?.afterMs === 0) queueMicrotask(() => onWire.finish(answer.outcome));
+      else if (answer) this.clock.after(answer.afterMs, () => onWire.finish(answer.outcome));
+    });
+  }
+
+  /** Ends the oldest `count` calls to a destination. */
+  finish(count: number, outcome?: OutcomeKind, destination?: string): void {
+    const matching = [...this.onWire].filter(({ call }) => !destination || call.destination === destination);
+    for (const each of matching.slice(0, count)) each.finish(outcome);
+  }
+
+  to(destination: string): Call[] {
+    return this.sent.filter((call) => call.destination === destination);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function sentAs(call: Call, outcome: OutcomeKind, startedAt: number, retryAfterMs?: number): Sent {
+  const attempt = {
+    number: call.number,
+    outcome,
+    startedAt,
+    durationMs: 1,
+    status: null,
+    error: null,
+    response: null,
+  };
+  return { attempt, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+const healthy = 'http://healthy.test';
+
+function setUp(options: Partial<LanesOptions> = {}) {
+  const clock = new FakeClock();
+  const network = new FakeNetwork(clock);
+  const lanes = new Lanes({ sender: network, clock, random: seededRandom(7), ...options });
+  /** Hands in a call; the answers so far are in `answers`, in the order of calls. */
+  const answers: (Dispatched | undefined)[] = [];
+  let number = 0;
+  const call = (destination = healthy): Call => {
+    const timer = aTimer(clock.now(), { spec: aSpec({ url: `${destination}/` }) });
+    return { timer, destination: destinationOf(timer.spec.url), number: ++number, mayLeave: () => true };
+  };
+  const dispatch = (destination?: string, permit: () => boolean | Promise<boolean> = () => true) => {
+    const index = answers.push(undefined) - 1;
+    const answered = lanes.dispatch(call(destination), permit);
+    answered.then((dispatched) => {
+      assert.equal(answers[index], undefined);
+      answers[index] = dispatched;
+      if (dispatched.kind === 'postponed') {
+        assert.ok(Number.isInteger(dispatched.untilAt) && dispatched.untilAt >= clock.now());
+      }
+    });
+    return answered;
+  };
+  const kinds = () =>
+    answers.map((answer) => (answer?.kind === 'postponed' ? answer.because : (answer?.kind ?? 'open')));
+  return { clock, network, lanes, dispatch, answers, kinds, start: clock.now() };
+}
+
+function count(kinds: readonly string[], kind: string): number {
+  return kinds.filter((each) => each === kind).length;
+}
+
+/** Lets a destination's breaker open, at the clock's present. */
+async function openBreaker({ network, dispatch }: ReturnType<typeof setUp>): Promise<void> {
+  for (let call = 0; call < 5; call++) void dispatch();
+  network.finish(5, 'unreachable');
+  await settlePromises();
+}
+
+describe('slots', () => {
+  test('one destination has at most 64 calls on the wire', () => {
+    const { network, lanes, dispatch } = setUp();
+    for (let call = 0; call < 100; call++) void dispatch();
+    assert.equal(network.sent.length, 64);
+    assert.deepEqual(lanes.totals(), { inFlight: 64, queued: 36 });
+  });
+
+  test('all destinations together never have more than 512', () => {
+    const { network, lanes, dispatch } = setUp();
+    for (let call = 0; call < 3_000; call++) void dispatch(`http://d${call % 700}.test`);
+    assert.equal(network.sent.length, 512);
+    assert.equal(lanes.totals().inFlight, 512);
+  });
+
+  test('calls of a destination are sent in the order in which they were dispatched', async () => {
+    const { clock, network, dispatch } = setUp();
+    network.answer = ({ number }) => ({ afterMs: 1 + (number % 3) });
+    for (let call = 0; call < 500; call++) void dispatch();
+    await clock.advance(100);
+    assert.deepEqual(
+      network.sent.map((call) => call.number),
+      Array.from({ length: 500 }, (_, index) => index + 1),
+    );
+  });
+
+  test('twenty hung destinations leave room for a healthy one, whose calls all start at once', async () => {
+    const { clock, network, dispatch } = setUp();
+    network.answer = ({ destination }) => (destination === healthy ? { afterMs: 5 } : undefined);
+    for (let call = 0; call < 20_000; call++) void dispatch(`http://hung${call % 20}.test`);
+    const waits = [];
+    for (let call = 0; call < 200; call++) {
+      const dispatchedAt = clock.now();
+      const answered = dispatch();
+      await clock.advance(5);
+      const sent = await answered;
+      assert.equal(sent.kind, 'sent');
+      waits.push(sent.kind === 'sent' ? sent.attempt.startedAt! - 5 - dispatchedAt : Number.NaN);
+    }
+    assert.equal(Math.max(...waits), 0);
+  });
+
+  test('a healthy destination beside twenty hung ones still has several calls on the wire at once', () => {
+    const { network, dispatch } = setUp();
+    for (let call = 0; call < 20_000; call++) void dispatch(`http://hung${call % 20}.test`);
+    for (let call = 0; call < 30; call++) void dispatch();
+    assert.ok(network.to(healthy).length >= 15, `${network.to(healthy).length} on the wire`);
+  });
+
+  test('freed slots are offered to the waiting destinations in turn', async () => {
+    const { network, dispatch } = setUp({ totalMax: 1 });
+    for (const name of ['a', 'a', 'a', 'a', 'b', 'b', 'c']) void dispatch(`http://${name}.test`);
+    for (let call = 0; call < 7; call++) {
+      network.finish(1);
+      await settlePromises();
+    }
+    assert.equal(network.sent.map((call) => call.destination.slice(7, 8)).join(''), 'aabcaba');
+  });
+});
+
+describe('permit', () => {
+  test('is asked only when the call has its slot, and immediately before it is sent', async () => {
+    const { network, dispatch } = setUp({ perDestinationMax: 1 });
+    const asked: number[] = [];
+    const permit = () => asked.push(network.sent.length) > 0;
+    void dispatch(healthy, permit);
+    void dispatch(healthy, permit);
+    assert.deepEqual(asked, [0]);
+    network.finish(1);
+    await settlePromises();
+    assert.deepEqual(asked, [0, 1]);
+    assert.equal(network.sent.length, 2);
+  });
+
+  for (const [what, permit] of [
+    ['false', () => false],
+    ['a promise of false', async () => false],
+    ['an exception', () => assert.fail('refused')],
+    ['a rejection', async () => assert.fail('refused')],
+  ] as const) {
+    test(`with ${what} drops the call, which is not sent, and frees its slot`, async () => {
+      const { network, lanes, dispatch } = setUp({ perDestinationMax: 1 });
+      assert.deepEqual(await dispatch(healthy, permit), { kind: 'dropped' });
+      assert.equal(network.sent.length, 0);
+      assert.deepEqual(lanes.totals(), { inFlight: 0, queued: 0 });
+      void dispatch();
+      assert.equal(network.sent.length, 1);
+    });
+  }
+
+  test('holds the slot while it is pending', async () => {
+    const { network, lanes, dispatch } = setUp({ perDestinationMax: 1 });
+    let grant = (_: boolean) => {};
+    const granted = new Promise<boolean>((resolve) => (grant = resolve));
+    void dispatch(healthy, () => granted);
+    void dispatch();
+    await settlePromises();
+    assert.equal(network.sent.length, 0);
+    assert.deepEqual(lanes.totals(), { inFlight: 1, queued: 1 });
+    grant(true);
+    await settlePromises();
+    assert.equal(network.sent.length, 1);
+  });
+
+  test('that is refused for thousands of queued calls at once does not exhaust the stack', async () => {
+    const { network, dispatch, kinds } = setUp({ perDestinationMax: 1 });
+    void dispatch();
+    for (let call = 0; call < 4_000; call++) void dispatch(healthy, () => false);
+    network.finish(1);
+    await settlePromises();
+    assert.equal(count(kinds(), 'dropped'), 4_000);
+  });
+});
+
+describe('a full lane', () => {
+  test('never queues more than the limit in all, and leaves room for others', () => {
+    const { lanes, dispatch } = setUp({ queuedMax: 1_000 });
+    for (let call = 0; call < 5_000; call++) void dispatch();
+    assert.ok(lanes.totals().queued <= 520, `${lanes.totals().queued} queued`);
+    for (let call = 0; call < 100_000; call++) void dispatch(`http://d${call % 100}.test`);
+    assert.equal(lanes.totals().queued, 1_000);
+  });
+
+  test('keeps a fast receiver’s backlog in order: nothing is postponed that is sent within a second', async () => {
+    const { clock, network, dispatch, kinds } = setUp({ queuedMax: 200 });
+    network.answer = () => ({ afterMs: 10 });
+    // 6,400 a second is what 64 slots make of 10 ms: the queue may grow beyond its share.
+    for (let step = 0; step < 100; step++) {
+      for (let call = 0; call < 50; call++) void dispatch();
+      await clock.advance(10);
+    }
+    assert.equal(count(kinds(), 'lane_full'), 0);
+    for (let call = 0; call < 64 + 190; call++) void dispatch();
+    assert.equal(count(kinds(), 'lane_full'), 0);
+  });
+
+  test('sends what it has no room for back to later turns: in order, spread at the receiver’s pace, 0.25 to 5 s away', async () => {
+    const { clock, network, dispatch, answers } = setUp({ queuedMax: 300 });
+    network.answer = () => ({ afterMs: 100 });
+    // 640 a second.
+    for (let step = 0; step < 30; step++) {
+      for (let call = 0; call < 64; call++) void dispatch();
+      await clock.advance(100);
+    }
+    const before = answers.length;
+    for (let call = 0; call < 5_000; call++) void dispatch();
+    await settlePromises();
+    const turns = answers.slice(before).flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    assert.ok(turns.length > 4_000);
+    assert.deepEqual(
+      turns,
+      turns.toSorted((a, b) => a - b),
+    );
+    assert.ok(turns.every((turn) => Number.isInteger(turn)));
+    assert.ok(turns[0]! >= clock.now() + 250 && turns.at(-1)! <= clock.now() + 5_000);
+    const withinSecond = turns.filter((turn) => turn >= clock.now() + 1_000 && turn < clock.now() + 2_000).length;
+    assert.ok(withinSecond > 500 && withinSecond < 900, `${withinSecond} in one second`);
+  });
+
+  test('has a call wait a quarter of a second at least, however fast the receiver is', async () => {
+    const { clock, network, dispatch } = setUp({ queuedMax: 1 });
+    network.answer = () => ({ afterMs: 1 });
+    for (let step = 0; step < 100; step++) {
+      for (let call = 0; call < 64; call++) void dispatch();
+      await clock.advance(1);
+    }
+    for (let call = 0; call < 65; call++) void dispatch();
+    const answer = await dispatch();
+    assert.deepEqual(answer, { kind: 'postponed', untilAt: clock.now() + 250, because: 'lane_full' });
+  });
+
+  test('gives back what a slow receiver would keep waiting for seconds', async () => {
+    const { clock, network, lanes, dispatch, kinds } = setUp();
+    network.answer = () => ({ afterMs: 400 });
+    for (let call = 0; call < 2_000; call++) void dispatch();
+    assert.equal(count(kinds(), 'lane_full'), 0);
+    await clock.advance(1_000);
+    // 160 a second; what is sent within two stays.
+    const { queued } = lanes.totals();
+    assert.ok(queued >= 150 && queued <= 350, `${queued} queued`);
+    assert.equal(count(kinds(), 'sent') + count(kinds(), 'lane_full') + count(kinds(), 'open'), 2_000);
+    assert.ok(count(kinds(), 'lane_full') > 1_300);
+  });
+
+  test('keeps a next call for each slot of a receiver of which no rate is known yet', async () => {
+    const { clock, network, dispatch } = setUp();
+    network.answer = () => ({ afterMs: 1_500 });
+    for (let call = 0; call < 2_000; call++) void dispatch();
+    await clock.advance(1_600);
+    assert.equal(network.sent.length, 128);
+  });
+});
+
+describe('the breaker', () => {
+  test('opens after five calls without an answer and postpones what is queued and what comes, to the probe', async () => {
+    const world = setUp({ perDestinationMax: 5 });
+    const { clock, network, lanes, dispatch, answers, kinds } = world;
+    for (let call = 0; call < 20; call++) void dispatch();
+    network.finish(5, 'unreachable');
+    await settlePromises();
+    // Five more were sent as the first five came back one by one.
+    void dispatch();
+    await settlePromises();
+    const [view] = lanes.view();
+    assert.equal(view?.breaker, 'open');
+    assert.ok(view.opensUntil! >= clock.now() + 500 && view.opensUntil! <= clock.now() + 1_000);
+    assert.equal(count(kinds(), 'breaker_open'), 12);
+    for (const answer of answers) {
+      if (answer?.kind !== 'postponed') continue;
+      assert.ok(answer.untilAt >= view.opensUntil! && answer.untilAt <= view.opensUntil! + 251);
+    }
+    assert.equal(network.sent.length, 9);
+  });
+
+  test('lets exactly one call through when its pause is over, and closes on its answer', async () => {
+    const world = setUp();
+    const { clock, network, lanes, dispatch } = world;
+    await openBreaker(world);
+    await clock.advance(1_000);
+    for (let call = 0; call < 10; call++) void dispatch();
+    assert.equal(network.sent.length, 6);
+    assert.equal(lanes.view()[0]?.breaker, 'half-open');
+    network.finish(1, 'rejected');
+    await settlePromises();
+    assert.equal(lanes.view()[0]?.breaker, 'closed');
+    for (let call = 0; call < 10; call++) void dispatch();
+    assert.equal(network.sent.length, 16);
+  });
+
+  test('stays open when the probe fails, for longer', async () => {
+    const world = setUp();
+    const { clock, network, lanes, dispatch } = world;
+    await openBreaker(world);
+    await clock.advance(1_000);
+    void dispatch();
+    network.finish(1, 'unknown');
+    await settlePromises();
+    const [view] = lanes.view();
+    assert.equal(view?.breaker, 'open');
+    assert.ok(view.opensUntil! >= clock.now() + 1_000);
+  });
+
+  test('takes the next call for the probe when the probe’s permit is refused', async () => {
+    const world = setUp();
+    const { clock, network, dispatch } = world;
+    await openBreaker(world);
+    await clock.advance(1_000);
+    await dispatch(healthy, () => false);
+    void dispatch();
+    assert.equal(network.sent.length, 6);
+  });
+
+  test('has calls come back later the longer a probe is under way', async () => {
+    const world = setUp();
+    const { clock, dispatch } = world;
+    await openBreaker(world);
+    await clock.advance(1_000);
+    void dispatch();
+    const soon = await dispatch();
+    assert.ok(soon.kind === 'postponed' && soon.untilAt <= clock.now() + 501);
+    await clock.advance(3_000);
+    const later = await dispatch();
+    assert.ok(later.kind === 'postponed' && later.untilAt >= clock.now() + 3_000);
+  });
+
+  test('does not count calls that the guard blocked', async () => {
+    const { network, lanes, dispatch } = setUp();
+    for (let call = 0; call < 10; call++) void dispatch();
+    network.finish(10, 'blocked');
+    await settlePromises();
+    assert.equal(lanes.view()[0]?.breaker, 'closed');
+  });
+});
+
+describe('a hung receiver', () => {
+  test('gets no more calls once all it may have are out for 2 s without one coming back', async () => {
+    const { clock, network, dispatch, kinds } = setUp();
+    for (let call = 0; call < 64; call++) void dispatch();
+    await clock.advance(1_900);
+    void dispatch();
+    await settlePromises();
+    assert.equal(kinds().at(-1), 'open');
+    await clock.advance(200);
+    void dispatch();
+    await settlePromises();
+    assert.equal(kinds().at(-1), 'slowed_down');
+    assert.equal(network.sent.length, 64);
+  });
+
+  test('has its queue sent back, without a call coming in or out', async () => {
+    const { clock, lanes, dispatch, kinds } = setUp();
+    for (let call = 0; call < 500; call++) void dispatch();
+    await clock.advance(4_000);
+    assert.equal(lanes.totals().queued, 0);
+    assert.equal(count(kinds(), 'open'), 64);
+  });
+
+  test('gets calls again when one comes back', async () => {
+    const { clock, network, dispatch, kinds } = setUp();
+    for (let call = 0; call < 64; call++) void dispatch();
+    await clock.advance(5_000);
+    network.finish(1);
+    await settlePromises();
+    void dispatch();
+    void dispatch();
+    await settlePromises();
+    assert.equal(network.sent.length, 65);
+    assert.equal(kinds().at(-1), 'open');
+  });
+
+  test('is none while it may have more calls than it has', async () => {
+    const { clock, network, dispatch } = setUp();
+    void dispatch();
+    await clock.advance(10_000);
+    void dispatch();
+    assert.equal(network.sent.length, 2);
+  });
+});
+
+describe('Retry-After', () => {
+  test('keeps calls from the destination until then', async () => {
+    const { clock, network, dispatch, answers, kinds } = setUp({ perDestinationMax: 1 });
+    for (let call = 0; call < 4; call++) void dispatch();
+    [...network.onWire][0]?.finish('rejected', 10_000);
+    await settlePromises();
+    void dispatch();
+    await settlePromises();
+    assert.deepEqual(kinds(), ['sent', ...Array(4).fill('slowed_down')]);
+    for (const answer of answers.slice(1)) {
+      const untilAt = answer?.kind === 'postponed' ? answer.untilAt : 0;
+      assert.ok(untilAt >= clock.now() + 10_000 && untilAt <= clock.now() + 10_251);
+    }
+    await clock.advance(10_000);
+    void dispatch();
+    assert.equal(network.sent.length, 2);
+  });
+
+  test('closes the lane for a minute at most', async () => {
+    const { clock, network, dispatch } = setUp();
+    void dispatch();
+    [...network.onWire][0]?.finish('rejected', 86_400_000);
+    await settlePromises();
+    await clock.advance(60_000);
+    void dispatch();
+    assert.equal(network.sent.length, 2);
+  });
+});
+
+describe('a rate', () => {
+  test('bounds the calls a second to each destination by itself', async () => {
+    const { clock, network, dispatch } = setUp({ ratePerSecond: 50 });
+    network.answer = () => ({ afterMs: 1 });
+    for (let call = 0; call < 60; call++) {
+      void dispatch('http://a.test');
+      void dispatch('http://b.test');
+    }
+    const sentBy = [];
+    for (let step = 0; step < 10; step++) {
+      sentBy.push(network.to('http://a.test').length);
+      await clock.advance(100);
+    }
+    assert.deepEqual(sentBy, [5, 10, 15, 20, 25, 30, 35, 40, 45, 50]);
+    assert.equal(network.to('http://b.test').length, network.to('http://a.test').length);
+  });
+
+  test('cannot be saved up for a burst', async () => {
+    const { clock, network, dispatch } = setUp({ ratePerSecond: 50 });
+    network.answer = () => ({ afterMs: 1 });
+    void dispatch();
+    await clock.advance(10_000);
+    for (let call = 0; call < 40; call++) void dispatch();
+    assert.equal(network.sent.length, 1 + 5);
+  });
+
+  test('may be less than one', async () => {
+    const { clock, network, dispatch } = setUp({ ratePerSecond: 0.5 });
+    network.answer = () => ({ afterMs: 1 });
+    const sentBy = [];
+    for (let second = 0; second < 7; second++) {
+      void dispatch();
+      sentBy.push(network.sent.length);
+      await clock.advance(1_000);
+    }
+    assert.deepEqual(sentBy, [1, 1, 2, 2, 3, 3, 4]);
+  });
+});
+
+describe('stop', () => {
+  test('postpones what is queued and what comes, and lets what is on the wire go on', async () => {
+    const { clock, network, lanes, dispatch, answers, kinds } = setUp({ perDestinationMax: 1 });
+    void dispatch();
+    void dispatch();
+    void dispatch('http://other.test');
+    lanes.stop();
+    void dispatch();
+    await settlePromises();
+    assert.deepEqual(kinds(), ['open', 'stopping', 'open', 'stopping']);
+    assert.deepEqual(answers[1], { kind: 'postponed', untilAt: clock.now(), because: 'stopping' });
+    network.finish(2);
+    await settlePromises();
+    assert.deepEqual(kinds(), ['sent', 'stopping', 'sent', 'stopping']);
+    assert.deepEqual(lanes.totals(), { inFlight: 0, queued: 0 });
+  });
+
+  test('leaves no alarm behind', async () => {
+    const { clock, lanes, dispatch } = setUp({ ratePerSecond: 1 });
+    let alarms = 0;
+    const after = clock.after.bind(clock);
+    clock.after = (delayMs, run) => {
+      alarms++;
+      const cancel = after(delayMs, run);
+      return () => {
+        alarms--;
+        cancel();
+      };
+    };
+    void dispatch();
+    void dispatch();
+    assert.equal(alarms, 2);
+    lanes.stop();
+    assert.equal(alarms, 0);
+  });
+});
+
+describe('memory', () => {
+  test('a destination is forgotten a minute after its last call', async () => {
+    const { clock, network, lanes, dispatch } = setUp();
+    network.answer = () => ({ afterMs: 1 });
+    void dispatch();
+    await clock.advance(59_000);
+    assert.equal(lanes.view().length, 1);
+    await clock.advance(3_000);
+    assert.equal(lanes.view().length, 0);
+  });
+
+  test('a destination with a call on the wire is not forgotten', async () => {
+    const { clock, lanes, dispatch } = setUp();
+    void dispatch();
+    await clock.advance(3_600_000);
+    assert.equal(lanes.view()[0]?.inFlight, 1);
+  });
+
+  test('an open breaker is forgotten after five minutes without a call', async () => {
+    const world = setUp();
+    await openBreaker(world);
+    await world.clock.advance(240_000);
+    assert.equal(world.lanes.view()[0]?.breaker, 'open');
+    await world.clock.advance(62_000);
+    assert.equal(world.lanes.view().length, 0);
+  });
+
+  test('of more than 10,000 destinations those without work are forgotten at once', async () => {
+    const { network, lanes, dispatch } = setUp();
+    network.answer = (call) => (call.destination === healthy ? undefined : { afterMs: 0 });
+    void dispatch();
+    for (let call = 0; call < 25_000; call++) await dispatch(`http://d${call}.test`);
+    assert.ok(lanes.view().length <= 10_000);
+    assert.ok(lanes.view().some((view) => view.destination === healthy));
+  });
+});
+
+test('a sender that throws or rejects, which it must not, leaves its call unknown and frees the slot', async () => {
+  for (const send of [() => assert.fail('defect'), async () => assert.fail('defect')]) {
+    const { lanes, dispatch } = setUp({ sender: { send, close: async () => {} } });
+    const dispatched = await dispatch();
+    assert.ok(dispatched.kind === 'sent' && dispatched.attempt.outcome === 'unknown');
+    assert.deepEqual(lanes.totals(), { inFlight: 0, queued: 0 });
+  }
+});
+
+for (let seed = 1; seed <= 20; seed++) {
+  test(`every call is answered exactly once, and counted right, whatever happens (seed ${seed})`, async () => {
+    const random = seededRandom(seed);
+    const pick = <T>(items: readonly T[]): T => items[Math.floor(random.fraction() * items.length)]!;
+    const { clock, network, lanes, dispatch, kinds } = setUp({
+      totalMax: pick([1, 8, 64]),
+      perDestinationMax: pick([1, 4, 64]),
+      queuedMax: pick([10, 500]),
+      ratePerSecond: pick([0, 0, 20]),
+    });
+    const outcomes = ['delivered', 'delivered', 'rejected', 'unknown', 'unreachable', 'blocked'] as const;
+    network.answer = () => ({ afterMs: pick([0, 1, 50, 3_000, 15_000]), outcome: pick(outcomes) });
+    const permits = [
+      () => true,
+      () => true,
+      () => false,
+      () => assert.fail('refused'),
+      async () => true,
+      async () => false,
+      () =>
+        new Promise<boolean>((resolve) => {
+          clock.after(100, () => resolve(true));
+        }),
+    ];
+    for (let step = 0; step < 60; step++) {
+      for (let call = 0; call < 20; call++) void dispatch(`http://d${pick([1, 2, 3, 4])}.test`, pick(permits));
+      await clock.advance(pick([0, 1, 20, 500, 2_500]));
+      for (const each of [...network.onWire].filter(() => random.fraction() < 0.1)) {
+        each.finish(pick(outcomes), pick([undefined, undefined, 1_500]));
+      }
+      const views = lanes.view();
+      const sum = (of: 'inFlight' | 'queued') => views.reduce((total, view) => total + view[of], 0);
+      assert.deepEqual(lanes.totals(), { inFlight: sum('inFlight'), queued: sum('queued') });
+    }
+    if (seed % 2 === 0) lanes.stop();
+    await clock.advance(60_000);
+    assert.equal(count(kinds(), 'open'), 0);
+    assert.equal(count(kinds(), 'sent'), network.sent.length);
+    assert.deepEqual(lanes.totals(), { inFlight: 0, queued: 0 });
+  });
+}
+
+test('a call that the sender withheld is dropped, frees its slot, and is no answer of the receiver', async () => {
+  const { clock, network, lanes, dispatch, answers } = setUp({ perDestinationMax: 1 });
+  const send = network.send.bind(network);
+  network.send = async (call) => ({ ...sentAs(call, 'unreachable', clock.now()), withheld: true });
+  for (let call = 0; call < 10; call++) dispatch();
+  await clock.advance(0);
+  assert.deepEqual(answers, Array(10).fill({ kind: 'dropped' }));
+  assert.equal(lanes.view()[0]?.breaker, 'closed');
+  assert.equal(lanes.totals().inFlight, 0);
+  network.send = send;
+  dispatch();
+  await clock.advance(0);
+  assert.equal(network.onWire.size, 1);
+});
