@@ -112,6 +112,8 @@ export interface ClaimRequest {
 export interface Claimed {
   /** With the new lease and claim number. */
   readonly timer: Timer;
+  /** Its `claim_at` before this claim: when the attempt is due, or until when a release postponed it, or when the lost lease ran out. */
+  readonly claimableAt: number;
   /** Whether it was taken from another holder, whose lease had run out. */
   readonly takenOver: boolean;
 }

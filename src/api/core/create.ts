@@ -1,0 +1,83 @@
+import type { InsertResult } from '../../store/store.ts';
+import { destinationOf } from '../../timer/destination.ts';
+import { PunctualError } from '../../timer/errors.ts';
+import type { TimerId } from '../../timer/id.ts';
+import { formatInstant } from '../../timer/instant.ts';
+import { newTimer, type Parsed, type TimerRequest } from '../../timer/request.ts';
+import type { NewTimer } from '../../timer/timer.ts';
+import type { CoreDeps } from '../deps.ts';
+import { keyed } from './idempotency.ts';
+import { defaultTenant } from './tenant.ts';
+
+/** A create as a client asks for it; its shape has been checked. */
+export interface Order {
+  readonly request: TimerRequest;
+  /** 1 to 255 visible ASCII characters. */
+  readonly key?: string | undefined;
+}
+
+/** A timer that is stored. */
+export interface Accepted {
+  readonly id: TimerId;
+  readonly dueAt: number;
+  /** Whether it was there before, under the same idempotency key. */
+  readonly replayed: boolean;
+}
+
+/** Stores a timer. Throws `invalid_request`, `idempotency_conflict`, `overloaded`, or what the store throws. */
+export async function createTimer(deps: CoreDeps, order: Order): Promise<Accepted> {
+  const plan = planTimer(deps, order);
+  if ('faults' in plan) throw new PunctualError('invalid_request', plan);
+  const outcome = conclude(deps, plan.value, await deps.inserts.add(plan.value));
+  if (outcome instanceof PunctualError) throw outcome;
+  return outcome;
+}
+
+/**
+ * Stores timers, all those that can be in one commit; an order that cannot be fulfilled is answered by the error in its place. What
+ * is an error already stays one. Throws `overloaded`, or what the store throws: then none was stored.
+ */
+export async function createTimers(
+  deps: CoreDeps,
+  orders: readonly (Order | PunctualError)[],
+): Promise<(Accepted | PunctualError)[]> {
+  const plans = orders.map((order) => {
+    if (order instanceof PunctualError) return order;
+    const plan = planTimer(deps, order);
+    return 'faults' in plan ? new PunctualError('invalid_request', plan) : plan.value;
+  });
+  const timers = plans.flatMap((plan) => (plan instanceof PunctualError ? [] : [plan]));
+  const results = (timers.length > 0 ? await deps.inserts.addAll(timers) : []).values();
+  return plans.map((plan) =>
+    plan instanceof PunctualError ? plan : conclude(deps, plan, results.next().value as InsertResult),
+  );
+}
+
+function planTimer(deps: CoreDeps, order: Order): Parsed<NewTimer> {
+  const { idempotency, place } = keyed(order.request, order.key);
+  return newTimer(order.request, {
+    // Whole milliseconds, so that the id holds the very instant from which the due time was counted; rounded up: never early.
+    nowMs: Math.ceil(deps.clock.now()),
+    random: deps.random,
+    rules: deps.rules,
+    place,
+    tenant: defaultTenant,
+    idempotency,
+  });
+}
+
+function conclude(deps: CoreDeps, timer: NewTimer, result: InsertResult): Accepted | PunctualError {
+  if (result.kind === 'conflict') {
+    return new PunctualError('idempotency_conflict', {
+      message: `The idempotency key was used before with another request, which made the timer ${result.id}.`,
+    });
+  }
+  if (result.kind === 'existing') return { id: result.id, dueAt: result.dueAt, replayed: true };
+  const { id, dueAt } = timer;
+  deps.wake(dueAt);
+  deps.observe.created(1);
+  if (deps.logger.isLevelEnabled('info')) {
+    deps.logger.info({ id, due_at: formatInstant(dueAt), destination: destinationOf(timer.spec.url) }, 'timer created');
+  }
+  return { id, dueAt, replayed: false };
+}

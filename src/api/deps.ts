@@ -1,0 +1,85 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock/clock.ts';
+import type { InsertResult, Store } from '../store/store.ts';
+import type { Random } from '../timer/random.ts';
+import type { RequestRules } from '../timer/request.ts';
+import type { NewTimer } from '../timer/timer.ts';
+
+/** The way of a new timer into the store: a queue in front of it, so that creates which come together share a commit. */
+export interface InsertQueue {
+  /** Resolves once the timer is durable. Throws `overloaded` (nothing was stored), or what the store throws. */
+  add(timer: NewTimer): Promise<InsertResult>;
+  /** As `add`, for timers that share one commit; one result each, in order. */
+  addAll(timers: readonly NewTimer[]): Promise<InsertResult[]>;
+}
+
+/** What the API's functions need, with HTTP or without it. */
+export interface CoreDeps {
+  readonly store: Store;
+  readonly inserts: InsertQueue;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rules: RequestRules;
+  /** Tells the controller, if there is one in this process, that an attempt is due at `attemptAt` (milliseconds since the epoch). */
+  wake(attemptAt: number): void;
+  readonly logger: Logger;
+  readonly observe: ApiObserver;
+  /** Absent where nothing in this process measures. */
+  readonly measures?: Measures;
+}
+
+/** What the HTTP server needs besides. */
+export interface ApiDeps extends CoreDeps {
+  readonly health: HealthSource;
+  readonly metrics: MetricsSource;
+  readonly limits: ApiLimits;
+  /** Whether the built-in receiver is there. */
+  readonly echo: boolean;
+  /** Of this program, for the documentation. */
+  readonly version: string;
+}
+
+/** Is told what happened, to count it. */
+export interface ApiObserver {
+  created(count: number): void;
+}
+
+/** What this process has measured over the last minutes. */
+export interface Measures {
+  /** Of first attempts, in milliseconds. The percentiles are null while `count` is 0. */
+  lateness(): Lateness;
+  rates(): Rates;
+}
+
+export interface Lateness {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
+}
+
+/** Timers per second. */
+export interface Rates {
+  readonly created: number;
+  readonly fired: number;
+}
+
+export interface HealthSource {
+  /** Whether requests should come here; `reasons` says in plain words why not. */
+  ready(): { readonly ready: boolean; readonly reasons: readonly string[] };
+}
+
+export interface MetricsSource {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+export interface ApiLimits {
+  /** The largest body of a request. */
+  readonly bodyBytes: number;
+  /** The largest body of a batch create. */
+  readonly batchBytes: number;
+  /** How many timers one batch create may bring. */
+  readonly batchMax: number;
+}

@@ -1,0 +1,65 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { PunctualError } from '../timer/errors.ts';
+
+/** The server as the route files know it: the types of requests and replies follow from the schemas. */
+export type ApiApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+/** Bodies are JSON; an empty one counts as none. Names that could poison a prototype are refused. */
+export function acceptJsonOnly(app: ApiApp): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') return done(null, undefined);
+    parse(request, text, (error, value) => done(error && malformed(text), value));
+  });
+}
+
+function malformed(text: string): PunctualError {
+  return new PunctualError('malformed_json', { message: `The body is no JSON that is accepted: ${faultOf(text)}.` });
+}
+
+/** Where the fault is, as far as V8's message tells. */
+function faultOf(text: string): string {
+  try {
+    JSON.parse(text);
+    return 'a field is named __proto__, or constructor with a prototype in it';
+  } catch (error) {
+    const { message } = error as SyntaxError;
+    const position = /line \d+ column \d+/.exec(message);
+    if (position) return `see ${position[0]}`;
+    const token = /^Unexpected token '(.+?)'/s.exec(message);
+    return token ? `${token[1]} is unexpected` : 'it ends too early';
+  }
+}
+
+/** Collects which methods each path of `app` knows, and returns what answers all others with 405. Called before the routes are made. */
+export function watchMethods(app: ApiApp): () => void {
+  const methodsByUrl = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methodsByUrl.get(url) ?? new Set();
+    for (const one of [method].flat()) known.add(one);
+    methodsByUrl.set(url, known);
+  });
+  return () => {
+    for (const [url, known] of [...methodsByUrl]) refuseOtherMethods(app, url, [...known]);
+  };
+}
+
+function refuseOtherMethods(app: ApiApp, url: string, known: readonly string[]): void {
+  const others = app.supportedMethods.filter((method) => !known.includes(method));
+  if (others.length === 0) return;
+  const allow = known.join(', ');
+  app.route({
+    method: others,
+    url,
+    schema: { hide: true },
+    // Before the body is read: whether that is acceptable does not matter.
+    onRequest: async (_request, reply) => {
+      reply.header('allow', allow);
+      throw new PunctualError('method_not_allowed', { message: `The methods of this resource are ${allow}.` });
+    },
+    handler: () => undefined,
+  });
+}

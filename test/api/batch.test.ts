@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { NewTimer } from '../../src/timer/timer.ts';
+import { assertProblem, Harness, queueOf, receiver } from './harness.ts';
+
+describe('POST /timers/batch', () => {
+  let api: Harness;
+  let commits: (readonly NewTimer[])[];
+  beforeEach(async () => {
+    commits = [];
+    api = await Harness.start({
+      inserts: {
+        add: () => assert.fail('a batch goes through addAll'),
+        addAll: (timers) => {
+          commits.push(timers);
+          return queueOf(api.store).addAll(timers);
+        },
+      },
+    });
+  });
+  afterEach(() => api.stop());
+
+  const send = (...timers: unknown[]) => api.post('/timers/batch', { timers });
+
+  it('gives each timer its own result, in order, and stores the good ones in one commit', async () => {
+    const answer = await send(
+      { url: receiver, delay: '1s' },
+      { url: 'nonsense', delay: '1s', x: 1 },
+      'no object',
+      { url: receiver },
+      { url: receiver, delay: '2s' },
+    );
+    assert.equal(answer.statusCode, 200);
+    const { results } = answer.json();
+    assert.deepEqual(
+      results.map((result: { status: number }) => result.status),
+      [201, 400, 400, 400, 201],
+    );
+    assert.equal(results[4].timer.time_left, 2);
+    assert.deepEqual(results[1].problem.errors, [{ pointer: '/timers/1/x', detail: 'is not known here' }]);
+    assert.deepEqual(results[2].problem.errors, [{ pointer: '/timers/2', detail: 'must be a JSON object' }]);
+    assert.equal(results[3].problem.errors[0].pointer, '/timers/3');
+    assert.equal(commits.length, 1);
+    assert.deepEqual(
+      commits[0]?.map(({ id }) => id),
+      [results[0].timer.id, results[4].timer.id],
+    );
+    assert.equal(api.created, 2);
+  });
+
+  it('stores nothing when no timer is good', async () => {
+    assert.equal((await send({})).json().results[0].status, 400);
+    assert.equal(commits.length, 0);
+  });
+
+  it('takes an idempotency key for each timer', async () => {
+    const item = { url: receiver, delay: '5s', idempotency_key: 'a' };
+    const first = (await send(item)).json().results[0];
+    await api.clock.advance(2_000);
+    const second = (await send(item, { ...item, delay: '6s' }, { ...item, idempotency_key: 'a b' })).json().results;
+    assert.deepEqual(second[0], { ...first, idempotent_replayed: true });
+    assert.equal(second[1].status, 409);
+    assert.equal(second[1].problem.code, 'idempotency_conflict');
+    assert.equal(second[2].status, 400);
+    assert.equal(second[2].problem.errors[0].pointer, '/timers/2/idempotency_key');
+  });
+
+  it('shares its keys with single creates', async () => {
+    const other = await Harness.start({ inserts: queueOf(api.store), store: api.store });
+    const single = await other.post('/timers', { url: receiver, delay: '5s' }, { 'idempotency-key': 'shared' });
+    const [result] = (await send({ url: receiver, delay: '5s', idempotency_key: 'shared' })).json().results;
+    assert.deepEqual(result.timer, single.json());
+    assert.equal(result.idempotent_replayed, true);
+    await other.app.close();
+  });
+
+  it('takes 1 to 1,000 timers', async () => {
+    const many = (count: number) => Array.from({ length: count }, () => ({ url: receiver, delay: '1s' }));
+    const answer = await send(...many(1_000));
+    assert.ok(answer.json().results.every((result: { status: number }) => result.status === 201));
+    assertProblem(await send(...many(1_001)), 400, 'invalid_request');
+    assertProblem(await send(), 400, 'invalid_request');
+    assert.equal(commits.length, 1);
+  });
+
+  it('refuses what is around the timers when that is wrong', async () => {
+    const wrong: [object, string][] = [
+      [{ timers: {} }, '/timers'],
+      [{}, '/timers'],
+      [{ timers: [{}], more: 1 }, '/more'],
+      [[], ''],
+    ];
+    for (const [body, pointer] of wrong) {
+      const problem = assertProblem(await api.post('/timers/batch', body), 400, 'invalid_request');
+      assert.equal(problem.errors[0]?.pointer, pointer);
+    }
+  });
+
+  it('refuses a key for the batch as a whole', async () => {
+    const answer = await api.post('/timers/batch', { timers: [{}] }, { 'idempotency-key': 'k' });
+    assert.equal(assertProblem(answer, 400, 'invalid_request').errors[0]?.pointer, 'idempotency-key');
+  });
+
+  it('has a body limit of its own', async () => {
+    const item = (bytes: number) => ({ url: receiver, delay: '1s', body: 'x'.repeat(bytes) });
+    assert.equal((await send(item(200_000), item(200_000))).statusCode, 200);
+    const problem = assertProblem(await send(item(1_048_576)), 413, 'body_too_large');
+    assert.match(problem.detail, /1048576 bytes/);
+  });
+});

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { InjectOptions, LightMyRequestResponse } from 'fastify';
+import { pino } from 'pino';
+import type { ApiDeps, InsertQueue } from '../../src/api/deps.ts';
+import type { ApiApp } from '../../src/api/http.ts';
+import { buildServer } from '../../src/api/server.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import type { RequestRules } from '../../src/timer/request.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+
+export const testRules: RequestRules = {
+  delayMsMax: 10 * 366 * 86_400_000,
+  pastMsMax: 60_000,
+  urlCharsMax: 2_048,
+  headersMax: 50,
+  headerBytesMax: 8_192,
+  tagsMax: 20,
+  tagCharsMax: 64,
+  attemptsMax: 50,
+  timeoutMsDefault: 15_000,
+  timeoutMsMax: 60_000,
+};
+
+export const receiver = 'http://127.0.0.1:9/hook';
+/** An id of the right form that names no timer. */
+export const strangeId = '019ab1c2-6f00-7000-8000-3f1d2c4b5a69';
+
+/** A line of the log, as pino wrote it. */
+export type LogLine = Record<string, unknown> & { readonly msg: string; readonly level: number };
+
+/**
+ * The whole API over a memory store and a clock that stands still. Every answer to `call` is checked against what /openapi.json says
+ * about it.
+ */
+export class Harness {
+  readonly clock = new FakeClock();
+  readonly store = new MemoryStore({ time: () => this.clock.now() });
+  readonly woken: number[] = [];
+  readonly log: LogLine[] = [];
+  created = 0;
+  readiness: { ready: boolean; reasons: string[] } = { ready: true, reasons: [] };
+  app!: ApiApp;
+  #documented!: DocumentedAnswers;
+
+  static async start(change: Partial<ApiDeps> = {}): Promise<Harness> {
+    const harness = new Harness();
+    harness.app = await buildServer({ ...harness.#deps(), ...change });
+    harness.#documented = new DocumentedAnswers((await harness.app.inject('/openapi.json')).json());
+    return harness;
+  }
+
+  async stop(): Promise<void> {
+    await this.app.close();
+    await this.store.close();
+  }
+
+  #deps(): ApiDeps {
+    return {
+      store: this.store,
+      inserts: queueOf(this.store),
+      clock: this.clock,
+      random: seededRandom(7),
+      rules: testRules,
+      wake: (at) => this.woken.push(at),
+      logger: pino({ level: 'debug' }, { write: (line) => this.log.push(JSON.parse(line)) }),
+      observe: {
+        created: (count) => {
+          this.created += count;
+        },
+      },
+      health: { ready: () => this.readiness },
+      metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => 'punctual_up 1\n' },
+      limits: { bodyBytes: 256 * 1024, batchBytes: 1024 * 1024, batchMax: 1_000 },
+      echo: true,
+      version: '0.0.0',
+    };
+  }
+
+  async call(options: InjectOptions): Promise<LightMyRequestResponse> {
+    const answer = await this.app.inject(options);
+    this.#documented.check(options, answer);
+    return answer;
+  }
+
+  get(url: string): Promise<LightMyRequestResponse> {
+    return this.call({ method: 'GET', url });
+  }
+
+  post(url: string, payload?: object, headers: Record<string, string> = {}): Promise<LightMyRequestResponse> {
+    return this.call({ method: 'POST', url, headers, ...(payload ? { payload } : {}) });
+  }
+
+  patch(url: string, payload: object): Promise<LightMyRequestResponse> {
+    return this.call({ method: 'PATCH', url, payload });
+  }
+
+  /** Creates a timer, and gives its id. */
+  async create(change: object = { delay: '10s' }): Promise<string> {
+    const answer = await this.post('/timers', { url: receiver, ...change });
+    assert.equal(answer.statusCode, 201, answer.body);
+    return answer.json().id;
+  }
+}
+
+/** A queue that does not queue. */
+export function queueOf(store: Pick<MemoryStore, 'insert'>): InsertQueue {
+  return {
+    add: async (timer) => (await store.insert([timer]))[0]!,
+    addAll: (timers) => store.insert(timers),
+  };
+}
+
+/** Asserts that the answer is a problem of this kind, and gives it. */
+export function assertProblem(answer: LightMyRequestResponse, status: number, code: string): ProblemBody {
+  assert.equal(answer.statusCode, status, answer.body);
+  assert.match(String(answer.headers['content-type']), /^application\/problem\+json/);
+  const problem = answer.json();
+  assert.equal(problem.code, code);
+  assert.equal(problem.status, status);
+  assert.equal(problem.type, `urn:punctual:error:${code}`);
+  assert.ok(problem.title.length > 0 && problem.detail.length > 0);
+  return problem;
+}
+
+export interface ProblemBody {
+  readonly detail: string;
+  readonly errors: { readonly pointer: string; readonly detail: string }[];
+}
+
+export interface OpenApi {
+  readonly openapi: string;
+  readonly info: { readonly title: string };
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: { readonly schemas: Record<string, object> };
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tags: string[];
+  readonly parameters?: { readonly name: string; readonly in: string }[];
+  readonly requestBody?: { readonly content: Record<string, { schema: object }> };
+  readonly responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+}
+
+/** A schema of the document as a checker; references are into the document. */
+export function documentedChecker(document: OpenApi): (schema: object) => (value: unknown) => string | undefined {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+  ajv.addSchema({ $id: 'openapi.json', ...document });
+  const compiled = new Map<string, ValidateFunction>();
+  return (schema) => {
+    const text = JSON.stringify(schema).replaceAll('"#/', '"openapi.json#/');
+    const validate = compiled.get(text) ?? ajv.compile(JSON.parse(text));
+    compiled.set(text, validate);
+    return (value) => (validate(value) ? undefined : ajv.errorsText(validate.errors));
+  };
+}
+
+class DocumentedAnswers {
+  readonly #document: OpenApi;
+  readonly #checker: (schema: object) => (value: unknown) => string | undefined;
+
+  constructor(document: OpenApi) {
+    this.#document = document;
+    this.#checker = documentedChecker(document);
+  }
+
+  /** Calls beside the documented paths are none of its business. */
+  check(options: InjectOptions, answer: LightMyRequestResponse): void {
+    const method = (options.method ?? 'GET').toLowerCase();
+    const path = this.#pathOf(
+      String(options.url)
+        .replace(/\?.*/, '')
+        .replace(/(?<=.)\/$/, ''),
+    );
+    const operation = path && this.#document.paths[path]?.[method];
+    if (!operation) return;
+    const documented = operation.responses[answer.statusCode];
+    assert.ok(documented, `${method} ${path}: ${answer.statusCode} is not documented: ${answer.body}`);
+    const type = String(answer.headers['content-type']).replace(/;.*/, '');
+    const schema = documented.content?.[type]?.schema;
+    assert.ok(schema, `${method} ${path}: ${answer.statusCode} as ${type} is not documented`);
+    const value = type.endsWith('json') ? answer.json() : answer.body;
+    assert.equal(this.#checker(schema)(value), undefined, `${method} ${path}: ${answer.body}`);
+  }
+
+  #pathOf(path: string): string | undefined {
+    if (this.#document.paths[path]) return path;
+    return Object.keys(this.#document.paths).find((template) =>
+      new RegExp(`^${template.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`).test(path),
+    );
+  }
+}

@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { problemOf, problemResponses, statusByCode } from '../../src/api/problem.ts';
+import { Batcher } from '../../src/store/batcher.ts';
+import type { InsertResult } from '../../src/store/store.ts';
+import { type ErrorCode, errorCodes, PunctualError } from '../../src/timer/errors.ts';
+import type { NewTimer } from '../../src/timer/timer.ts';
+import { settlePromises } from '../support/fake-clock.ts';
+import { FlakyStore } from '../support/flaky-store.ts';
+import { assertProblem, Harness, queueOf, receiver, strangeId } from './harness.ts';
+
+const codes = Object.keys(errorCodes) as ErrorCode[];
+const json = { 'content-type': 'application/json' };
+
+describe('a problem', () => {
+  it('has an HTTP status for every code', () => {
+    assert.deepEqual(Object.keys(statusByCode), codes);
+    for (const code of codes) assert.ok(statusByCode[code] >= 400 && statusByCode[code] < 600, code);
+  });
+
+  it('tells a client nothing of a defect', () => {
+    for (const code of codes.filter((one) => statusByCode[one] === 500)) {
+      assert.equal(problemOf(new PunctualError(code, { message: '/secret/path' })).detail, errorCodes[code]);
+    }
+  });
+
+  it('is documented with every code that shares its status', () => {
+    const responses = problemResponses('too_late', 'changed_meanwhile') as Record<number, { description: string }>;
+    assert.deepEqual(Object.keys(responses), ['409', '500']);
+    assert.match(responses[409]!.description, /`too_late`[\s\S]*`changed_meanwhile`/);
+  });
+});
+
+describe('errors over HTTP', () => {
+  let api: Harness;
+  beforeEach(async () => {
+    api = await Harness.start();
+  });
+  afterEach(() => api.stop());
+
+  const raw = (payload: string, headers: Record<string, string> = json) =>
+    api.call({ method: 'POST', url: '/timers', payload, headers });
+
+  it('malformed JSON is malformed_json, with the position where it is known', async () => {
+    assert.match(assertProblem(await raw('{"a" 1}'), 400, 'malformed_json').detail, /line 1 column 6/);
+    assert.match(assertProblem(await raw('{"a":}'), 400, 'malformed_json').detail, /} is unexpected/);
+    assert.match(assertProblem(await raw('{"a":'), 400, 'malformed_json').detail, /ends too early/);
+  });
+
+  it('a body that could poison a prototype is malformed_json, at every depth', async () => {
+    for (const body of [
+      '{"__proto__": {"a": 1}}',
+      '{"body": [{"__proto__": {}}]}',
+      '{"constructor": {"prototype": {}}}',
+    ]) {
+      assert.match(assertProblem(await raw(body), 400, 'malformed_json').detail, /__proto__/);
+    }
+    assert.equal(({} as Record<string, unknown>).a, undefined);
+  });
+
+  it('a body that is no JSON object is invalid_request', async () => {
+    for (const body of ['', 'null', '1', '"x"', '[]', 'true']) {
+      const { errors } = assertProblem(await raw(body), 400, 'invalid_request');
+      assert.deepEqual(errors, [{ pointer: '', detail: 'must be a JSON object' }]);
+    }
+    assertProblem(await api.post('/timers'), 400, 'invalid_request');
+  });
+
+  it('another content type is unsupported_media_type', async () => {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', 'nonsense']) {
+      assertProblem(await raw('{}', { 'content-type': type }), 415, 'unsupported_media_type');
+    }
+    assert.equal((await raw('{}', { 'content-type': 'application/json; charset=utf-8' })).statusCode, 400);
+  });
+
+  it('an unknown page is not_found', async () => {
+    for (const url of ['/nowhere', '/timers/x/y/z', `/timers/${strangeId}/explode`, '/docs/nowhere']) {
+      assertProblem(await api.get(url), 404, 'not_found');
+    }
+  });
+
+  it('a known page with a method that it does not know is method_not_allowed, and the answer lists those that it does', async () => {
+    const wrong: ['GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', string, string][] = [
+      ['DELETE', '/timers', 'POST, GET, HEAD'],
+      ['PUT', `/timers/${strangeId}`, 'GET, HEAD, PATCH'],
+      ['GET', '/timers/batch', 'POST'],
+      ['GET', `/timers/${strangeId}/cancel/`, 'POST'],
+      ['POST', '/stats', 'GET, HEAD'],
+      ['GET', '/timer/', 'POST'],
+      ['DELETE', `/timer/${strangeId}`, 'GET, HEAD'],
+    ];
+    for (const [method, url, allow] of wrong) {
+      const answer = await api.call({ method, url, headers: { 'content-type': 'text/weird' } });
+      assertProblem(answer, 405, 'method_not_allowed');
+      assert.equal(answer.headers.allow, allow);
+    }
+  });
+
+  it('a path that is wrongly encoded is invalid_request', async () => {
+    assertProblem(await api.get('/timers/%zz'), 400, 'invalid_request');
+  });
+
+  it('bytes that are no HTTP request get a problem too', async () => {
+    const port = Number(new URL(await api.app.listen({ port: 0, host: '127.0.0.1' })).port);
+    const send = async (bytes: string) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(bytes);
+      return text(socket);
+    };
+    const answer = await send('nonsense\r\n\r\n');
+    assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/);
+    assert.equal(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))).code, 'invalid_request');
+    const long = await send(`GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`);
+    assert.match(long, /^HTTP\/1\.1 431 /);
+    assert.equal(JSON.parse(long.slice(long.indexOf('\r\n\r\n'))).status, 431);
+  });
+
+  it('a defect is internal: the log knows it, the client does not', async () => {
+    const store = Object.assign(Object.create(api.store), {
+      get: () => Promise.reject(new TypeError('s3cret is undefined')),
+    });
+    const other = await Harness.start({ store });
+    const answer = await other.get(`/timers/${strangeId}?token=q`);
+    assertProblem(answer, 500, 'internal');
+    assert.doesNotMatch(answer.body, /s3cret|at /);
+    const line = other.log.find(({ level }) => level === 50);
+    assert.match(JSON.stringify(line?.err), /s3cret is undefined/);
+    assert.equal(line?.route, '/timers/:id');
+    await other.app.close();
+  });
+
+  it('what was refused is logged for those who debug, and for nobody else', async () => {
+    await api.post('/timers', { url: 'nonsense', delay: '1s', x: 's3cret' });
+    assert.deepEqual(
+      api.log.map(({ level, code }) => ({ level, code })),
+      [{ level: 20, code: 'invalid_request' }],
+    );
+    assert.doesNotMatch(JSON.stringify(api.log), /s3cret/);
+  });
+});
+
+describe('while the store is away', () => {
+  let api: Harness;
+  let flaky: FlakyStore;
+  let served: Harness;
+  beforeEach(async () => {
+    api = await Harness.start();
+    flaky = new FlakyStore(api.store);
+    served = await Harness.start({ store: flaky, inserts: queueOf(flaky) });
+  });
+  afterEach(async () => {
+    await served.app.close();
+    await api.stop();
+  });
+
+  it('every call answers 503 with Retry-After, and nothing is stored or changed', async () => {
+    const id = await served.create();
+    flaky.fail('before');
+    const answers = [
+      await served.post('/timers', { url: receiver, delay: '1s' }),
+      await served.post('/timers/batch', { timers: [{ url: receiver, delay: '1s' }] }),
+      await served.post('/timer/', { url: receiver }),
+      await served.get(`/timers/${id}`),
+      await served.get(`/timer/${id}`),
+      await served.get('/timers'),
+      await served.patch(`/timers/${id}`, { delay: '1s' }),
+      await served.post(`/timers/${id}/cancel`),
+      await served.post(`/timers/${id}/fire`),
+      await served.post(`/timers/${id}/retry`),
+      await served.post(`/timers/${id}/resolve`, { as: 'done' }),
+      await served.get('/stats'),
+    ];
+    for (const answer of answers) {
+      assertProblem(answer, 503, 'store_unavailable');
+      assert.equal(answer.headers['retry-after'], '1');
+    }
+    flaky.fail('none');
+    assert.equal((await served.get('/stats')).json().accepted, 1);
+    assert.equal((await served.get(`/timers/${id}`)).json().status, 'waiting');
+  });
+
+  it('a commit of which nobody knows is never a 2xx; repeated with its key it meets its first copy', async () => {
+    const send = () => served.post('/timers', { url: receiver, delay: '1s' }, { 'idempotency-key': 'k' });
+    flaky.fail('after-commit', 'insert');
+    const answer = await send();
+    assertProblem(answer, 503, 'commit_unknown');
+    assert.equal(answer.headers['retry-after'], '1');
+    flaky.fail('none', 'insert');
+    const again = await send();
+    assert.equal(again.statusCode, 201);
+    assert.equal(again.headers['idempotent-replayed'], 'true');
+    assert.equal((await served.get('/stats')).json().accepted, 1);
+  });
+
+  it('a change of which nobody knows is never a 2xx', async () => {
+    const id = await served.create();
+    flaky.fail('after-commit', 'change');
+    assertProblem(await served.post(`/timers/${id}/cancel`), 503, 'commit_unknown');
+  });
+
+  it('the log says so once a second, and how often it was not said', async () => {
+    flaky.fail('before');
+    for (let i = 0; i < 5; i++) await served.get('/stats');
+    const warnings = () => served.log.filter(({ level }) => level === 40);
+    assert.equal(warnings().length, 1);
+    assert.equal(warnings()[0]?.code, 'store_unavailable');
+    await served.clock.advance(1_000);
+    await served.get('/stats');
+    assert.equal(warnings().length, 2);
+    assert.equal(warnings()[1]?.others_since, 4);
+  });
+});
+
+describe('when creates come faster than they can be stored', () => {
+  it('those beyond the queue, and those that wait too long in it, get 503 and are not stored', async () => {
+    const api = await Harness.start();
+    let release = () => {};
+    const commit = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const inserts = new Batcher<NewTimer, InsertResult>({
+      run: async (timers) => {
+        await commit;
+        return api.store.insert(timers);
+      },
+      clock: api.clock,
+      batchMax: 10,
+      queuedMax: 2,
+      waitMsMax: 2_000,
+    });
+    const busy = await Harness.start({ store: api.store, inserts });
+    const send = () => busy.post('/timers', { url: receiver, delay: '1h' });
+    const storing = send();
+    await settlePromises();
+    const waiting = [send(), send()];
+    await settlePromises();
+    const beyond = await send();
+    assertProblem(beyond, 503, 'overloaded');
+    assert.equal(beyond.headers['retry-after'], '1');
+    await api.clock.advance(2_000);
+    for (const answer of await Promise.all(waiting)) assertProblem(answer, 503, 'overloaded');
+    release();
+    assert.equal((await storing).statusCode, 201);
+    assert.equal((await busy.get('/stats')).json().accepted, 1);
+    await busy.app.close();
+    await api.stop();
+  });
+});
+
+describe('a client that goes away while its timer is being stored', () => {
+  it('leaves the timer stored, the server at work, and no error in the log', async () => {
+    const api = await Harness.start();
+    let release = () => {};
+    const commit = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let arrived = () => {};
+    const arrival = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const inserts = {
+      ...queueOf(api.store),
+      add: async (timer: NewTimer) => {
+        arrived();
+        await commit;
+        return queueOf(api.store).add(timer);
+      },
+    };
+    const slow = await Harness.start({ store: api.store, inserts });
+    const { port } = new URL(await slow.app.listen({ port: 0, host: '127.0.0.1' }));
+    const body = JSON.stringify({ url: receiver, delay: '1h' });
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      `POST /timers HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await arrival;
+    socket.destroy();
+    await settlePromises();
+    release();
+    await settlePromises();
+    assert.equal((await slow.get('/stats')).json().accepted, 1);
+    assert.deepEqual(
+      slow.log.filter(({ level }) => level > 30),
+      [],
+    );
+    await slow.app.close();
+    await api.stop();
+  });
+});
