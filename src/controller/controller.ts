@@ -1,0 +1,137 @@
+import { type Clock, sleep } from '../clock/clock.ts';
+import type { Store } from '../store/store.ts';
+import type { Random } from '../timer/random.ts';
+import type { Dispatcher } from '../webhook/sender.ts';
+import { Claimer, type ClaimPass } from './claimer.ts';
+import { Extender } from './extender.ts';
+import { Firer } from './firer.ts';
+import { Holds } from './holds.ts';
+import type { ControllerObserver } from './observer.ts';
+import { Pause } from './pause.ts';
+import { Purger } from './purger.ts';
+import type { ControllerSettings } from './settings.ts';
+import { StoreHealth } from './store-health.ts';
+import { Writer } from './writer.ts';
+
+export interface ControllerParts {
+  /** Unique to this run of this process: leases are held in its name. */
+  readonly owner: string;
+  readonly store: Store;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: ControllerObserver;
+  readonly settings: ControllerSettings;
+}
+
+/**
+ * The part that fires (design, sections 5 and 6): claims timers shortly before they are due, hands each at its time to its
+ * destination's lane, and writes what became of it.
+ */
+export class Controller {
+  readonly #parts: ControllerParts;
+  readonly #health: StoreHealth;
+  readonly #holds: Holds;
+  readonly #pause: Pause;
+  readonly #claimer: Claimer;
+  readonly #firer: Firer;
+  readonly #extender: Extender;
+  readonly #purger: Purger;
+  /** Aborted when claiming shall end, and when everything shall. */
+  readonly #stopping = new AbortController();
+  readonly #stopped = new AbortController();
+  #claiming: Promise<void> = Promise.resolve();
+  #caring: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: ControllerParts) {
+    const { clock, settings } = parts;
+    const pause = new Pause(clock);
+    const holds = new Holds({ sizeMax: settings.heldMax, batchMax: settings.batchMax, onRoom: () => pause.wake() });
+    const health = new StoreHealth(parts);
+    const writer = new Writer({ ...parts, health });
+    const firer = new Firer({ ...parts, holds, writer, wake: (at) => this.wake(at) });
+    this.#parts = parts;
+    this.#pause = pause;
+    this.#holds = holds;
+    this.#health = health;
+    this.#firer = firer;
+    this.#claimer = new Claimer({ ...parts, holds, writer, health, firer });
+    this.#extender = new Extender({ ...parts, holds, health });
+    this.#purger = new Purger({ ...parts, health });
+  }
+
+  /** How many timers are in hand: claimed, on the wire, or not yet settled. */
+  get held(): number {
+    return this.#holds.size;
+  }
+
+  /** Whether the store answered last time. */
+  get storeIsUp(): boolean {
+    return !this.#health.isDown;
+  }
+
+  start(): void {
+    this.#claiming = this.#claimLoop();
+    this.#caring = Promise.all([this.#extendLoop(), this.#purgeLoop()]);
+  }
+
+  /** Says that a timer's next attempt is at `at`: if that is soon, it is looked for at once. */
+  wake(at: number): void {
+    const { clock, settings } = this.#parts;
+    if (at <= clock.now() + settings.horizonMs) this.#pause.wake();
+  }
+
+  /** Claims once what is due within the horizon. The loop calls it; so do tests. Never throws. */
+  claimOnce(): Promise<ClaimPass> {
+    return this.#claimer.claimOnce();
+  }
+
+  /** Extends once the leases that need it. */
+  extendOnce(): Promise<void> {
+    return this.#extender.extendOnce();
+  }
+
+  /** Deletes once what ended long ago. */
+  purgeOnce(): Promise<void> {
+    return this.#purger.purgeOnce(this.#stopping.signal);
+  }
+
+  /**
+   * Stops claiming, gives back what is unsent, waits up to `graceMs` for what is on the wire, and writes what came of it. Returns how
+   * many timers were still in hand then: they are left to their leases, as of unknown outcome.
+   */
+  async stop(graceMs: number): Promise<number> {
+    const grace = sleep(this.#parts.clock, graceMs, this.#stopped.signal);
+    this.#stopping.abort();
+    this.#pause.wake();
+    await Promise.race([this.#claiming, grace]);
+    this.#firer.stop();
+    await Promise.race([this.#holds.empty(), grace]);
+    this.#stopped.abort();
+    await this.#caring;
+    return this.#holds.size;
+  }
+
+  async #claimLoop(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const pass = await this.claimOnce();
+      if (pass === 'idle') await this.#pause.wait(this.#parts.settings.pollMs);
+      if (pass === 'failed') await sleep(this.#parts.clock, this.#health.pauseMs(), this.#stopping.signal);
+    }
+  }
+
+  async #extendLoop(): Promise<void> {
+    const everyMs = this.#parts.settings.extendAfterMs / 4;
+    while (!this.#stopped.signal.aborted) {
+      await this.extendOnce();
+      await sleep(this.#parts.clock, everyMs, this.#stopped.signal);
+    }
+  }
+
+  async #purgeLoop(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await sleep(this.#parts.clock, this.#parts.settings.purgeEveryMs, this.#stopping.signal);
+      await this.purgeOnce();
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import type { Clock } from '../clock/clock.ts';
+import type { Claimed } from '../store/store.ts';
+import { destinationOf } from '../timer/destination.ts';
+import type { Random } from '../timer/random.ts';
+import { attemptAt } from '../timer/timer.ts';
+import { type Settlement, settle, takeOver } from '../timer/transition.ts';
+import type { Dispatched, Dispatcher } from '../webhook/sender.ts';
+import { Heap } from './heap.ts';
+import type { Held, Holds } from './holds.ts';
+import type { ControllerObserver } from './observer.ts';
+import type { ControllerSettings } from './settings.ts';
+import type { Writer } from './writer.ts';
+
+export interface FirerParts {
+  readonly owner: string;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: ControllerObserver;
+  readonly settings: ControllerSettings;
+  readonly holds: Holds;
+  readonly writer: Writer;
+  /** Told when a timer that goes back has its next attempt. */
+  readonly wake: (at: number) => void;
+}
+
+/** From the claim to the settlement: keeps claimed timers until they are due, lets each go at its time, and writes what became of it. */
+export class Firer {
+  readonly #parts: FirerParts;
+  readonly #due = new Heap<Held>();
+  #disarm: (() => void) | undefined;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(parts: FirerParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes claimed timers into its hands. Their leases run out at `leaseEndsAt` on the monotonic clock. */
+  take(claims: readonly Claimed[], leaseEndsAt: number): void {
+    for (const claimed of claims) this.#takeOne(claimed, leaseEndsAt);
+    this.#fireDue();
+  }
+
+  /** Gives back everything that is not yet due or not yet sent; what is on the wire goes on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#disarm?.();
+    this.#parts.dispatcher.stop();
+    for (const held of this.#due.drain()) void this.#giveBack(held, attemptAt(held.timer));
+  }
+
+  #takeOne(claimed: Claimed, leaseEndsAt: number): void {
+    const { holds } = this.#parts;
+    const { claim, lease, id } = claimed.timer;
+    const known = holds.get(id);
+    if (known) {
+      // Its own lease had run out while the store could not be reached. The call may be under way: it goes on under the new claim.
+      known.timer = { ...known.timer, claim, lease };
+      known.leaseEndsAt = leaseEndsAt;
+      return;
+    }
+    const held = { timer: claimed.timer, takenOver: claimed.takenOver, leaseEndsAt, onWire: false };
+    holds.add(held);
+    if (claimed.takenOver) this.#takeOver(held);
+    else this.#queue(held, Math.max(claimed.claimableAt, attemptAt(held.timer)));
+  }
+
+  #takeOver(held: Held): void {
+    const { clock, observer } = this.#parts;
+    observer.takenOver(held.timer);
+    const decision = takeOver(held.timer, clock.now());
+    if ('settle' in decision) {
+      void this.#settle(held, decision.settle);
+    } else {
+      held.timer = decision.send;
+      this.#queue(held, attemptAt(held.timer));
+    }
+  }
+
+  #queue(held: Held, at: number): void {
+    if (this.#stopped) void this.#giveBack(held, at);
+    else this.#due.push(at, held);
+  }
+
+  /** Fires what is due, and sets the alarm for what comes next. */
+  #fireDue(): void {
+    const now = this.#parts.clock.now();
+    for (let held = this.#due.popUntil(now); held; held = this.#due.popUntil(now)) void this.#fire(held);
+    this.#arm(now);
+  }
+
+  #arm(now: number): void {
+    const nextAt = this.#due.nextAt;
+    if (nextAt === undefined || this.#armedFor <= nextAt) return;
+    this.#disarm?.();
+    this.#armedFor = nextAt;
+    // An alarm may ring a little early; then nothing is due yet, and it is set again.
+    this.#disarm = this.#parts.clock.after(nextAt - now, () => {
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      this.#fireDue();
+    });
+  }
+
+  async #fire(held: Held): Promise<void> {
+    const { dispatcher, observer, clock, settings } = this.#parts;
+    const { timer } = held;
+    const call = {
+      timer,
+      destination: destinationOf(timer.spec.url),
+      number: timer.attemptsMade + 1,
+      mayLeave: () => this.#maySend(held),
+    };
+    const dispatched = await dispatcher.dispatch(call, () => this.#permit(held));
+    if (dispatched.kind === 'sent') return this.#settleSent(held, dispatched);
+    if (dispatched.kind === 'postponed') {
+      observer.postponed(timer, dispatched);
+      return this.#giveBack(held, dispatched.untilAt);
+    }
+    observer.dropped(timer);
+    // Not at once: what kept it from being sent (a store that fails to write, a clock in doubt) would only be met again.
+    return this.#giveBack(held, clock.now() + settings.pollMs);
+  }
+
+  /** Asked immediately before a call is sent. A paused process wakes up harmless: its leases are too short to send under. */
+  #permit(held: Held): boolean | Promise<boolean> {
+    if (!this.#maySend(held)) return false;
+    if (held.timer.spec.delivery === 'at-most-once') return this.#begin(held);
+    held.onWire = true;
+    return true;
+  }
+
+  async #begin(held: Held): Promise<boolean> {
+    const { id, claim } = held.timer;
+    if (!(await this.#parts.writer.begin({ id, owner: this.#parts.owner, claim }))) return false;
+    // The mark took its time: the lease may have become too short meanwhile.
+    held.onWire = this.#maySend(held) && held.timer.claim === claim;
+    return held.onWire;
+  }
+
+  #maySend(held: Held): boolean {
+    const { clock, settings } = this.#parts;
+    const leaseLeftMs = held.leaseEndsAt - clock.monotonic();
+    return leaseLeftMs >= settings.leaseMsMin && clock.doubtMs() <= settings.clockDoubtMsMax;
+  }
+
+  #settleSent(held: Held, sent: Dispatched & { kind: 'sent' }): Promise<void> {
+    const { clock, random, observer } = this.#parts;
+    const { attempt, retryAfterMs } = sent;
+    const latenessMs = attempt.startedAt === null ? null : attempt.startedAt - attemptAt(held.timer);
+    observer.attempted(held.timer, attempt, latenessMs);
+    const context = { nowMs: clock.now(), random, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    return this.#settle(held, settle(held.timer, attempt, context));
+  }
+
+  async #settle(held: Held, settlement: Settlement): Promise<void> {
+    const { writer, owner, observer, holds, wake } = this.#parts;
+    try {
+      for (let written = false; !written; ) {
+        const { id, claim } = held.timer;
+        const result = await writer.settle({ id, owner, claim, settlement });
+        // Lost to this controller's own newer claim: write it under that one.
+        if (result === 'lost' && held.timer.claim !== claim) continue;
+        written = true;
+        if (result === 'applied') observer.settled(held.timer, settlement);
+        else observer.settleLost(held.timer, settlement);
+      }
+    } catch (error) {
+      // The lease runs out, and the timer is taken over as one of unknown outcome.
+      observer.failed(error);
+    }
+    holds.remove(held);
+    if ('retryAt' in settlement.next) wake(settlement.next.retryAt);
+  }
+
+  /** Lets go of a timer that was not sent. One that was taken over goes back with the lost attempt on its record: it may have been sent. */
+  async #giveBack(held: Held, claimAt: number): Promise<void> {
+    const { writer, owner, observer, holds, wake } = this.#parts;
+    const { id, claim, attempts, attemptsMade, attemptsMax } = held.timer;
+    const at = Math.ceil(claimAt);
+    if (held.takenOver) return this.#settle(held, { attempts, attemptsMade, attemptsMax, next: { retryAt: at } });
+    try {
+      await writer.release({ id, owner, claim, claimAt: at });
+    } catch (error) {
+      observer.failed(error);
+    }
+    holds.remove(held);
+    wake(at);
+  }
+}
