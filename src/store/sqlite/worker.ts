@@ -1,0 +1,86 @@
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { PunctualError } from '../../timer/errors.ts';
+import { openFault, toWire } from './faults.ts';
+import { GroupCommit, invoke } from './group-commit.ts';
+import { openForReading, openForWriting } from './open.ts';
+import type { Answer, Call, Report, Work, WorkerData } from './protocol.ts';
+import { Reads } from './reads.ts';
+import { Transaction } from './transaction.ts';
+import { Writes } from './writes.ts';
+
+// A thread of the engine: it owns one connection and answers calls from its port until `close` is called.
+
+/** One transaction takes calls until they have this many rows: it bounds its time, and the memory of what it reads. */
+const groupRowsMax = 2_000;
+
+/** A connection at work. */
+interface Service {
+  answer(calls: readonly Call[]): { readonly answers: readonly Answer[]; readonly work: Work | null };
+  close(): void;
+}
+
+function openWriter(data: WorkerData): Service {
+  const { database, close } = openForWriting(data);
+  const transaction = new Transaction(database, { path: data.path, begin: 'BEGIN IMMEDIATE' });
+  const group = new GroupCommit(new Writes(database), transaction);
+  return { answer: (calls) => ({ answers: group.run(calls), work: group.work }), close };
+}
+
+function openReader(data: WorkerData): Service {
+  const { database, close } = openForReading(data);
+  const transaction = new Transaction(database, { path: data.path, begin: 'BEGIN' });
+  const reads = new Reads(database, data.listRowsMax);
+  const read = (call: Call): Answer => {
+    try {
+      return [call[0], null, transaction.run(() => invoke(reads, call))];
+    } catch (error) {
+      if (!(error instanceof PunctualError)) throw error;
+      return [call[0], toWire(error), undefined];
+    }
+  };
+  return { answer: (calls) => ({ answers: calls.map(read), work: null }), close };
+}
+
+/** The calls that wait, up to `groupRowsMax` rows. */
+function drain(port: MessagePort, first: Call): Call[] {
+  const calls = [first];
+  let rows = rowsOf(first);
+  // Behind `close` nothing comes.
+  while (rows < groupRowsMax && calls.at(-1)![1] !== 'close') {
+    const received = receiveMessageOnPort(port) as { message: Call } | undefined;
+    if (!received) break;
+    calls.push(received.message);
+    rows += rowsOf(received.message);
+  }
+  return calls;
+}
+
+function rowsOf([, , [batch]]: Call): number {
+  return Array.isArray(batch) ? batch.length : 1;
+}
+
+function serve(port: MessagePort, service: Service): void {
+  const report = (message: Report) => port.postMessage(message);
+  port.on('message', (first: Call) => {
+    const calls = drain(port, first);
+    const closing = calls.at(-1)![1] === 'close' ? calls.pop()! : undefined;
+    if (calls.length > 0) report({ kind: 'answers', ...service.answer(calls) });
+    if (!closing) return;
+    service.close();
+    report({ kind: 'answers', answers: [[closing[0], null, undefined]], work: null });
+    port.close();
+  });
+  report({ kind: 'open' });
+}
+
+function main(port: MessagePort, data: WorkerData): void {
+  if (data.pauseMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, data.pauseMs);
+  try {
+    serve(port, data.role === 'writer' ? openWriter(data) : openReader(data));
+  } catch (error) {
+    port.postMessage({ kind: 'fault', error: toWire(openFault(error, data.path)) } satisfies Report);
+    port.close();
+  }
+}
+
+main(parentPort!, workerData as WorkerData);
