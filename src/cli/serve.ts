@@ -1,0 +1,56 @@
+import { type App, startApp } from '../app.ts';
+import { type Config, type Flags, loadConfig } from '../config.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { PunctualError } from '../timer/errors.ts';
+
+/** Runs API and controller until SIGTERM or SIGINT. Ends the process with 1 when it cannot start, saying why. */
+export async function serve(flags: Flags): Promise<void> {
+  try {
+    const config = loadConfig(process.env, flags);
+    const app = await startApp(config, createLogger({ level: config.logLevel, format: logFormat(config) }));
+    stopOnSignal(app);
+    process.stdout.write(banner(app));
+  } catch (error) {
+    process.stderr.write(explain(error));
+    process.exit(1);
+  }
+}
+
+function logFormat({ logFormat: format }: Config): 'json' | 'pretty' {
+  const pretty = format === 'pretty' || (format === 'auto' && process.stdout.isTTY);
+  return pretty ? 'pretty' : 'json';
+}
+
+/** The first signal stops in order; a second one ends the process at once: whatever was in hand is taken over at the next start. */
+function stopOnSignal(app: App): void {
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    process.stdout.write(`${signal}: giving back what is unsent, finishing what is on the wire …\n`);
+    await app.stop();
+    process.stdout.write('Stopped.\n');
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+}
+
+function banner(app: App): string {
+  const target = app.echo ? `${app.url}/echo/hello` : 'https://example.com/hook';
+  return `
+  Punctual is ready.
+
+  API            ${app.url}
+  Documentation  ${app.url}/docs
+  Timers are in  ${app.databasePath}
+
+  Try:  curl ${app.url}/timers -H 'content-type: application/json' -d '{"seconds": 3, "url": "${target}"}'
+
+`;
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof PunctualError)) return `${error instanceof Error ? error.stack : String(error)}\n`;
+  const faults = error.faults.map(({ pointer, detail }) => `  ${pointer} ${detail}\n`);
+  return `punctual: ${error.message}\n${faults.join('')}`;
+}

@@ -1,0 +1,339 @@
+import { type Fault, PunctualError } from './timer/errors.ts';
+import { parseDuration } from './timer/request.ts';
+
+/** One setting: how it is named, what it may be, and what it means. */
+export interface Setting<T> {
+  /** The environment variable. The flag is the same in kebab-case: `DATABASE_URL`, `--database-url`. */
+  readonly env: string;
+  readonly meaning: string;
+  readonly default: T;
+  /** The default as a user would write it. */
+  readonly defaultText: string;
+  /** What may be written, in words. */
+  readonly allowed: string;
+  /** Reads a user's text; undefined when it is not allowed. */
+  readonly parse: (text: string) => T | undefined;
+}
+
+type Described<T> = Pick<Setting<T>, 'env' | 'meaning'>;
+
+function text(setting: Described<string> & { default: string; allowed: string; pattern: RegExp }): Setting<string> {
+  const { pattern, ...rest } = setting;
+  return { ...rest, defaultText: setting.default, parse: (given) => (pattern.test(given) ? given : undefined) };
+}
+
+function choice<T extends string>(setting: Described<T> & { default: T; choices: readonly T[] }): Setting<T> {
+  const { choices, ...rest } = setting;
+  return {
+    ...rest,
+    defaultText: setting.default,
+    allowed: choices.join(' | '),
+    parse: (given) => choices.find((known) => known === given),
+  };
+}
+
+function integer(setting: Described<number> & { default: number; min: number; max: number }): Setting<number> {
+  const { min, max, ...rest } = setting;
+  return {
+    ...rest,
+    defaultText: String(setting.default),
+    allowed: `${min} to ${max}`,
+    parse: (given) =>
+      /^\d{1,15}$/.test(given) && Number(given) >= min && Number(given) <= max ? Number(given) : undefined,
+  };
+}
+
+const byteUnits = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+function bytes(setting: Described<number> & { default: string; min: string; max: string }): Setting<number> {
+  const read = (given: string): number | undefined => {
+    const match = /^(\d{1,9})(|KiB|MiB|GiB)$/.exec(given);
+    return match ? Number(match[1]) * byteUnits[match[2] as keyof typeof byteUnits] : undefined;
+  };
+  return ranged({ ...setting, read });
+}
+
+/** Milliseconds, written as `200ms`, `15s`, `5m`, `1h`, `7d`, or an ISO 8601 duration. */
+function duration(setting: Described<number> & { default: string; min: string; max: string }): Setting<number> {
+  return ranged({ ...setting, read: parseDuration });
+}
+
+function ranged(
+  setting: Described<number> & {
+    default: string;
+    min: string;
+    max: string;
+    read: (given: string) => number | undefined;
+  },
+): Setting<number> {
+  const { env, meaning, read, default: defaultText } = setting;
+  const [min, max, preset] = [setting.min, setting.max, defaultText].map((given) => read(given)!) as [
+    number,
+    number,
+    number,
+  ];
+  const parse = (given: string) => {
+    const value = read(given);
+    return value !== undefined && value >= min && value <= max ? value : undefined;
+  };
+  return { env, meaning, default: preset, defaultText, allowed: `${setting.min} to ${setting.max}`, parse };
+}
+
+/** A list separated by commas; empty text is the empty list. */
+function list(
+  setting: Described<readonly string[]> & { default: string; allowed: string; pattern: RegExp },
+): Setting<readonly string[]> {
+  const { pattern, ...rest } = setting;
+  const split = (given: string) =>
+    given
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter(Boolean);
+  const parse = (given: string) => (split(given).every((entry) => pattern.test(entry)) ? split(given) : undefined);
+  return { ...rest, default: split(setting.default), defaultText: setting.default || 'none', parse };
+}
+
+/** Every setting of Punctual. README.md has the same table (a test compares). */
+export const settings = {
+  host: text({
+    env: 'HOST',
+    default: '127.0.0.1',
+    allowed: 'an address or host name',
+    pattern: /^[\w.:-]+$/,
+    meaning: 'Address to listen on. Beyond loopback there is no access control yet: put a proxy in front.',
+  }),
+  port: integer({
+    env: 'PORT',
+    default: 8080,
+    min: 0,
+    max: 65_535,
+    meaning: 'Port to listen on; 0 takes any free one.',
+  }),
+  databaseUrl: text({
+    env: 'DATABASE_URL',
+    default: 'sqlite:./punctual.db',
+    allowed: 'sqlite:PATH',
+    pattern: /^sqlite:.+$/,
+    meaning: 'Where timers are stored.',
+  }),
+  logLevel: choice({
+    env: 'LOG_LEVEL',
+    default: 'info',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    meaning: 'The least important log lines that are written.',
+  }),
+  logFormat: choice({
+    env: 'LOG_FORMAT',
+    default: 'auto',
+    choices: ['auto', 'json', 'pretty'],
+    meaning: 'Log lines as JSON or for people; auto: for people on a terminal, else JSON.',
+  }),
+  echo: choice({
+    env: 'ECHO',
+    default: 'auto',
+    choices: ['auto', 'on', 'off'],
+    meaning: 'The built-in receiver at /echo; auto: only when listening on loopback.',
+  }),
+  shutdownGraceMs: duration({
+    env: 'SHUTDOWN_GRACE',
+    default: '20s',
+    min: '0ms',
+    max: '1h',
+    meaning: 'How long calls on the wire may go on after SIGTERM or SIGINT.',
+  }),
+
+  urlCharsMax: integer({
+    env: 'URL_CHARS_MAX',
+    default: 2_048,
+    min: 16,
+    max: 65_536,
+    meaning: 'Longest URL of a timer.',
+  }),
+  bodyBytesMax: bytes({
+    env: 'BODY_BYTES_MAX',
+    default: '256KiB',
+    min: '1KiB',
+    max: '16MiB',
+    meaning: 'Largest request to create or change one timer.',
+  }),
+  batchBytesMax: bytes({
+    env: 'BATCH_BYTES_MAX',
+    default: '8MiB',
+    min: '1KiB',
+    max: '64MiB',
+    meaning: 'Largest request to create a batch.',
+  }),
+  headersMax: integer({ env: 'HEADERS_MAX', default: 50, min: 0, max: 200, meaning: 'Most headers of a timer.' }),
+  headerBytesMax: bytes({
+    env: 'HEADER_BYTES_MAX',
+    default: '8KiB',
+    min: '1KiB',
+    max: '64KiB',
+    meaning: 'All headers of a timer together.',
+  }),
+  delayMsMax: duration({
+    env: 'DELAY_MAX',
+    default: '3653d',
+    min: '1s',
+    max: '36500d',
+    meaning: 'How far ahead a timer may be due (ten years).',
+  }),
+  pastMsMax: duration({
+    env: 'PAST_MAX',
+    default: '1m',
+    min: '0ms',
+    max: '1d',
+    meaning: 'A due time this far in the past fires at once; an older one is refused.',
+  }),
+  tagsMax: integer({ env: 'TAGS_MAX', default: 20, min: 0, max: 100, meaning: 'Most tags of a timer.' }),
+  attemptsMax: integer({
+    env: 'ATTEMPTS_MAX',
+    default: 100,
+    min: 1,
+    max: 1_000,
+    meaning: 'Most attempts that a retry policy may ask for.',
+  }),
+  timeoutMsDefault: duration({
+    env: 'TIMEOUT',
+    default: '15s',
+    min: '1ms',
+    max: '1h',
+    meaning: 'Deadline of a call that sets none.',
+  }),
+  timeoutMsMax: duration({
+    env: 'TIMEOUT_MAX',
+    default: '5m',
+    min: '1s',
+    max: '1h',
+    meaning: 'Longest deadline that a timer may set.',
+  }),
+
+  insertQueueMax: integer({
+    env: 'INSERT_QUEUE_MAX',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    meaning: 'Creates that may wait to be stored; more are refused with 503.',
+  }),
+  insertWaitMsMax: duration({
+    env: 'INSERT_WAIT_MAX',
+    default: '2s',
+    min: '10ms',
+    max: '1m',
+    meaning: 'A create that has waited this long to be stored is refused with 503.',
+  }),
+  databaseBytesMax: bytes({
+    env: 'DATABASE_BYTES_MAX',
+    default: '0',
+    min: '0',
+    max: '999999999GiB',
+    meaning: 'Largest size of the SQLite file; 0 for no limit but the disk. Beyond it creates get 503.',
+  }),
+
+  horizonMs: duration({
+    env: 'HORIZON',
+    default: '500ms',
+    min: '10ms',
+    max: '2s',
+    meaning: 'How long before it is due a timer is claimed. From then on it cannot be cancelled.',
+  }),
+  leaseMs: duration({
+    env: 'LEASE',
+    default: '6s',
+    min: '5s',
+    max: '5m',
+    meaning: "How long a claim holds: a dead controller's timers fire at most this much later.",
+  }),
+  pollMs: duration({
+    env: 'POLL_INTERVAL',
+    default: '200ms',
+    min: '5ms',
+    max: '500ms',
+    meaning: 'The longest pause between two looks for due timers.',
+  }),
+  heldMax: integer({
+    env: 'HELD_MAX',
+    default: 4_096,
+    min: 1,
+    max: 100_000,
+    meaning: 'Timers that a controller has in hand at once.',
+  }),
+  callsMax: integer({ env: 'CALLS_MAX', default: 512, min: 1, max: 10_000, meaning: 'Calls on the wire at once.' }),
+  callsPerDestinationMax: integer({
+    env: 'CALLS_PER_DESTINATION_MAX',
+    default: 64,
+    min: 1,
+    max: 10_000,
+    meaning: 'Calls on the wire at once to one destination.',
+  }),
+  callsPerSecondPerDestination: integer({
+    env: 'CALLS_PER_SECOND_PER_DESTINATION',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    meaning: 'Calls a second to one destination; 0 for no limit.',
+  }),
+  blockedTargets: list({
+    env: 'BLOCKED_TARGETS',
+    default: 'link-local',
+    allowed: 'CIDR ranges, or loopback, private, link-local, …, by commas',
+    pattern: /^[\w.:/-]+$/,
+    meaning: 'Addresses that are never called. Block loopback and private too where strangers may create timers.',
+  }),
+  historyMs: duration({
+    env: 'HISTORY',
+    default: '7d',
+    min: '1m',
+    max: '3650d',
+    meaning: 'How long ended timers are kept, with their idempotency keys.',
+  }),
+} satisfies Record<string, Setting<never> | Setting<string> | Setting<number> | Setting<readonly string[]>>;
+
+export type SettingName = keyof typeof settings;
+
+/** Every setting with its value. Spans are milliseconds, sizes bytes. */
+export type Config = { readonly [Name in SettingName]: (typeof settings)[Name]['default'] };
+
+/** What the command line said, by the names of the settings. */
+export type Flags = Readonly<Partial<Record<SettingName, string | undefined>>>;
+
+/** The flag of a setting, without the dashes. */
+export function flagOf(name: SettingName): string {
+  return settings[name].env.toLowerCase().replaceAll('_', '-');
+}
+
+/**
+ * Reads all settings: a flag wins over the environment, and that over the default. `flags` has the names of the settings. Throws
+ * `invalid_configuration` with every fault at once.
+ */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>>, flags: Flags): Config {
+  const faults: Fault[] = [];
+  const values = Object.entries(settings).map(([name, setting]) => {
+    const flag = flags[name as SettingName];
+    // An empty variable is as good as none: that is how compose files and shells say "not set".
+    const given = flag ?? (environment[setting.env] || undefined);
+    if (given === undefined) return [name, setting.default];
+    const value = setting.parse(given);
+    const pointer = flag === undefined ? setting.env : `--${flagOf(name as SettingName)}`;
+    if (value === undefined)
+      faults.push({ pointer, detail: `is ${JSON.stringify(given)}; allowed: ${setting.allowed}` });
+    return [name, value];
+  });
+  if (faults.length > 0) throw new PunctualError('invalid_configuration', { faults });
+  const config = Object.fromEntries(values) as Config;
+  checkTogether(config);
+  return config;
+}
+
+/** Rules between settings. */
+function checkTogether(config: Config): void {
+  const faults: Fault[] = [];
+  if (config.timeoutMsDefault > config.timeoutMsMax)
+    faults.push({ pointer: 'TIMEOUT', detail: 'is longer than TIMEOUT_MAX' });
+  if (config.pollMs > config.horizonMs)
+    faults.push({ pointer: 'POLL_INTERVAL', detail: 'is longer than HORIZON: timers would be late' });
+  if (config.callsPerDestinationMax > config.callsMax) {
+    faults.push({ pointer: 'CALLS_PER_DESTINATION_MAX', detail: 'is more than CALLS_MAX' });
+  }
+  if (faults.length > 0) throw new PunctualError('invalid_configuration', { faults });
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { flagOf, loadConfig, type SettingName, settings } from '../src/config.ts';
+import type { PunctualError } from '../src/timer/errors.ts';
+
+const names = Object.keys(settings) as SettingName[];
+
+function faultsOf(environment: Record<string, string>, flags: Record<string, string> = {}): string[] {
+  try {
+    loadConfig(environment, flags);
+    return [];
+  } catch (error) {
+    return (error as PunctualError).faults.map(({ pointer, detail }) => `${pointer} ${detail}`);
+  }
+}
+
+test('without anything set, every setting has its default, as it is written in the table', () => {
+  const config = loadConfig({}, {});
+  for (const name of names) assert.deepEqual(config[name], settings[name].default, name);
+  const written = Object.fromEntries(
+    names
+      .filter((name) => settings[name].defaultText !== 'none')
+      .map((name) => [settings[name].env, settings[name].defaultText]),
+  );
+  assert.deepEqual(loadConfig(written, {}), config);
+});
+
+test('a flag wins over the environment, and an empty variable counts as not set', () => {
+  assert.equal(loadConfig({ PORT: '1234' }, { port: '4321' }).port, 4321);
+  assert.equal(loadConfig({ PORT: '' }, {}).port, 8080);
+});
+
+test('durations and sizes are read with their units', () => {
+  const config = loadConfig({ HISTORY: '2d', LEASE: 'PT10S', BODY_BYTES_MAX: '1MiB', POLL_INTERVAL: '50ms' }, {});
+  assert.deepEqual(
+    [config.historyMs, config.leaseMs, config.bodyBytesMax, config.pollMs],
+    [172_800_000, 10_000, 1_048_576, 50],
+  );
+});
+
+test('all faults are reported at once, each by the name under which it was given', () => {
+  assert.deepEqual(faultsOf({ PORT: '-1', LEASE: 'soon' }, { logLevel: 'loud' }), [
+    'PORT is "-1"; allowed: 0 to 65535',
+    '--log-level is "loud"; allowed: fatal | error | warn | info | debug | trace | silent',
+    'LEASE is "soon"; allowed: 5s to 5m',
+  ]);
+});
+
+test('settings that contradict each other are refused', () => {
+  assert.deepEqual(faultsOf({ TIMEOUT: '10m', CALLS_MAX: '10', HORIZON: '100ms' }), [
+    'TIMEOUT is longer than TIMEOUT_MAX',
+    'POLL_INTERVAL is longer than HORIZON: timers would be late',
+    'CALLS_PER_DESTINATION_MAX is more than CALLS_MAX',
+  ]);
+});
+
+test('docs/config.md has every setting as it is, and no other', async () => {
+  const page = await readFile(new URL('../docs/config.md', import.meta.url), 'utf8');
+  const documented = page.split('\n').filter((line) => line.startsWith('| `'));
+  const actual = names.map((name) => {
+    const { env, meaning, defaultText, allowed } = settings[name];
+    return `| \`${env}\` | \`--${flagOf(name)}\` | ${defaultText} | ${allowed.replaceAll('|', 'or')} | ${meaning} |`;
+  });
+  assert.deepEqual(documented, actual);
+});
