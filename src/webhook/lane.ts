@@ -124,11 +124,12 @@ export class Lane {
   sending(now: number): void {
     if (this.#onWire === 0) this.#quietSinceAt = now;
     this.#onWire++;
+    this.#completions.resume(now);
   }
 
   /** The call that was being sent never left; `dropped` follows. */
-  withheld(): void {
-    this.#onWire--;
+  withheld(now: number): void {
+    this.#offWire(now);
   }
 
   /** The call's permit was refused. */
@@ -140,10 +141,10 @@ export class Lane {
   /** The call came back. */
   completed(sent: Sent, isProbe: boolean, now: number): void {
     this.#inFlight--;
-    this.#onWire--;
     this.#quietSinceAt = now;
     this.#usedAt = now;
     this.#completions.mark(now);
+    this.#offWire(now);
     this.#breaker.record(sent.attempt.outcome, { isProbe, now });
     if (sent.retryAfterMs !== undefined) {
       this.#slowedUntil = Math.max(this.#slowedUntil, now + Math.min(sent.retryAfterMs, slowedMsMax));
@@ -183,6 +184,11 @@ export class Lane {
     const idleMs = now - this.#usedAt;
     if (this.#breaker.state !== 'closed') return idleMs >= openIdleMsMax;
     return idleMs >= idleMsMax && now >= this.#slowedUntil;
+  }
+
+  #offWire(now: number): void {
+    this.#onWire--;
+    if (this.#onWire === 0) this.#completions.pause(now);
   }
 
   #letGo(waiting: Waiting): void {

@@ -184,12 +184,12 @@ export class Lanes implements Dispatcher {
   }
 
   #complete(lane: Lane, waiting: Waiting, sent: Sent): void {
+    const now = this.#clock.now();
     if (sent.withheld) {
-      lane.withheld();
+      lane.withheld(now);
       this.#drop(lane, waiting);
       return;
     }
-    const now = this.#clock.now();
     this.#inFlight--;
     lane.completed(sent, waiting.isProbe, now);
     this.#unqueue(lane, lane.clearIfClosed(now));

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RateMeter } from '../../src/webhook/rate-meter.ts';
+
+/** Works from `fromMs` for `forMs` at an even rate. */
+function work(meter: RateMeter, { fromMs, forMs, perMs }: { fromMs: number; forMs: number; perMs: number }): number {
+  meter.resume(fromMs);
+  for (let n = 1; n <= forMs * perMs; n++) meter.mark(fromMs + n / perMs);
+  return fromMs + forMs;
+}
+
+const near = (actual: number, expected: number) =>
+  assert.ok(Math.abs(actual - expected) < expected * 0.05, `${actual}`);
+
+test('without any work the rate is 0', () => {
+  assert.equal(new RateMeter().perMs(5), 0);
+});
+
+test('the rate is right after a few milliseconds of work already', () => {
+  const meter = new RateMeter();
+  const end = work(meter, { fromMs: 1_000_000, forMs: 40, perMs: 9 });
+  near(meter.perMs(end), 9);
+});
+
+test('idle time changes nothing', () => {
+  const meter = new RateMeter();
+  const end = work(meter, { fromMs: 0, forMs: 500, perMs: 2 });
+  meter.pause(end);
+  near(meter.perMs(end + 3_600_000), 2);
+});
+
+test('a standstill while there is work shows within two seconds', () => {
+  const meter = new RateMeter();
+  const end = work(meter, { fromMs: 0, forMs: 5_000, perMs: 4 });
+  near(meter.perMs(end), 4);
+  assert.ok(meter.perMs(end + 2_000) < 1);
+});
+
+test('a new rate is followed within a few seconds', () => {
+  const meter = new RateMeter();
+  const end = work(meter, { fromMs: 0, forMs: 5_000, perMs: 8 });
+  near(meter.perMs(work(meter, { fromMs: end, forMs: 5_000, perMs: 1 })), 1);
+});
