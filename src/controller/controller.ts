@@ -37,6 +37,8 @@ export class Controller {
   readonly #firer: Firer;
   readonly #extender: Extender;
   readonly #purger: Purger;
+  /** Whether the claim loop waits for calls to leave the lanes. */
+  #lanesAreBusy = false;
   /** Aborted when claiming shall end, and when everything shall. */
   readonly #stopping = new AbortController();
   readonly #stopped = new AbortController();
@@ -49,7 +51,7 @@ export class Controller {
     const holds = new Holds({ sizeMax: settings.heldMax, batchMax: settings.batchMax, onRoom: () => pause.wake() });
     const health = new StoreHealth(parts);
     const writer = new Writer({ ...parts, health });
-    const firer = new Firer({ ...parts, holds, writer, wake: (at) => this.wake(at) });
+    const firer = new Firer({ ...parts, holds, writer, wake: (at) => this.wake(at), onTurn: () => this.#onTurn() });
     this.#parts = parts;
     this.#pause = pause;
     this.#holds = holds;
@@ -115,9 +117,23 @@ export class Controller {
   async #claimLoop(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       const pass = await this.claimOnce();
-      if (pass === 'idle') await this.#pause.wait(this.#parts.settings.pollMs);
+      if (pass === 'idle' || this.#isBusy()) await this.#pause.wait(this.#parts.settings.pollMs);
       if (pass === 'failed') await sleep(this.#parts.clock, this.#health.pauseMs(), this.#stopping.signal);
     }
+  }
+
+  /**
+   * What is claimed while the lanes are busy only waits there, on a lease, and might have to be sent back: behind all that is still in
+   * the store. So a backlog is claimed as fast as it leaves; and at every poll all the same, since the next timers may be for other lanes.
+   */
+  #isBusy(): boolean {
+    this.#lanesAreBusy = this.#parts.dispatcher.queued > this.#parts.settings.queuedBusy;
+    return this.#lanesAreBusy;
+  }
+
+  #onTurn(): void {
+    if (!this.#lanesAreBusy || this.#isBusy()) return;
+    this.#pause.wake();
   }
 
   async #extendLoop(): Promise<void> {

@@ -22,6 +22,8 @@ export interface FirerParts {
   readonly writer: Writer;
   /** Told when a timer that goes back has its next attempt. */
   readonly wake: (at: number) => void;
+  /** Told when a call has had its turn, whatever came of it. */
+  readonly onTurn: () => void;
 }
 
 /** From the claim to the settlement: keeps claimed timers until they are due, lets each go at its time, and writes what became of it. */
@@ -103,7 +105,7 @@ export class Firer {
   }
 
   async #fire(held: Held): Promise<void> {
-    const { dispatcher, observer, clock, settings } = this.#parts;
+    const { dispatcher, observer, clock, settings, onTurn } = this.#parts;
     const { timer } = held;
     const call = {
       timer,
@@ -112,6 +114,7 @@ export class Firer {
       mayLeave: () => this.#maySend(held),
     };
     const dispatched = await dispatcher.dispatch(call, () => this.#permit(held));
+    onTurn();
     if (dispatched.kind === 'sent') return this.#settleSent(held, dispatched);
     if (dispatched.kind === 'postponed') {
       observer.postponed(timer, dispatched);

@@ -16,6 +16,8 @@ export interface ControllerSettings {
   readonly batchMax: number;
   /** Timers in hand at most: claimed, on the wire, or not yet settled. */
   readonly heldMax: number;
+  /** With more calls than this waiting for their turn in the lanes, claims no longer follow one another at once. */
+  readonly queuedBusy: number;
   /** Bytes of URLs, headers and bodies in hand at most. */
   readonly heldBytesMax: number;
   /** Ended timers are deleted after this. */
@@ -36,6 +38,7 @@ export const defaultControllerSettings: ControllerSettings = {
   clockDoubtMsMax: 1_000,
   batchMax: 500,
   heldMax: 4_096,
+  queuedBusy: 1_024,
   heldBytesMax: 64 * 1024 * 1024,
   historyMs: 7 * 86_400_000,
   purgeEveryMs: 60_000,

@@ -79,9 +79,13 @@ export class Lanes implements Dispatcher {
     return Array.from(this.#lanes.values(), (lane) => lane.view());
   }
 
-  /** Of all lanes together. */
-  totals(): { readonly inFlight: number; readonly queued: number } {
-    return { inFlight: this.#inFlight, queued: this.#queued };
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Calls that hold a slot, in all lanes together. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   #admit(call: Call, permit: Waiting['permit'], resolve: Waiting['resolve']): void {

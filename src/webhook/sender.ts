@@ -49,6 +49,8 @@ export interface Dispatcher {
    * as begun?); the call is sent only on true. Never throws.
    */
   dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched>;
+  /** How many calls wait for their turn, in all lanes together. */
+  readonly queued: number;
   /** Postpones what is queued; what is on the wire goes on. */
   stop(): void;
 }

@@ -11,6 +11,8 @@ export class FakeDispatcher implements Dispatcher {
   readonly sent: { readonly call: Call; readonly at: number }[] = [];
   behaviour: Behaviour = (call) => delivered(call, this.#clock);
   stopped = false;
+  /** Nothing waits here: calls go out at once. */
+  queued = 0;
   readonly #clock: Clock;
 
   constructor(clock: Clock) {

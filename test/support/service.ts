@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const mainPath = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const binPath = fileURLToPath(new URL('../../bin/punctual', import.meta.url));
 const startMsMax = 30_000;
 
 /** A Punctual in a process of its own. */
@@ -48,7 +48,7 @@ export async function serveUntilExit(
 }
 
 function spawnService({ databasePath, port = 0, env = {}, args = [] }: ServiceOptions & { args?: readonly string[] }) {
-  const child = spawn(process.execPath, [mainPath, 'serve', ...args], {
+  const child = spawn(binPath, ['serve', ...args], {
     env: {
       PATH: process.env.PATH,
       PORT: String(port),
