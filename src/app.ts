@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { buildServer } from './api/server.ts';
-import { sleep } from './clock/clock.ts';
+import { type Clock, sleep } from './clock/clock.ts';
 import { Synchroniser } from './clock/synchroniser.ts';
 import { SystemClock } from './clock/system-clock.ts';
 import type { Config } from './config.ts';
@@ -21,6 +21,7 @@ import { timedStore } from './telemetry/timed-store.ts';
 import { PunctualError } from './timer/errors.ts';
 import type { Random } from './timer/random.ts';
 import type { RequestRules } from './timer/request.ts';
+import { specBytes } from './timer/spec-bytes.ts';
 import type { NewTimer } from './timer/timer.ts';
 import { HttpSender } from './webhook/http-sender.ts';
 import { Lanes } from './webhook/lanes.ts';
@@ -30,6 +31,7 @@ import { TargetGuard } from './webhook/target-guard.ts';
 export interface App {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string;
+  readonly clock: Clock;
   /** The file that holds the timers. */
   readonly databasePath: string;
   readonly echo: boolean;
@@ -106,10 +108,10 @@ async function start({ config, log, clock, sqlite, path }: Ground): Promise<App>
     rules: requestRules(config),
     wake: (at) => controller.wake(at),
     logger: log,
-    observe: { created: (count) => noteCreated(count, { metrics, recent }) },
+    observe: { created: (count) => noteCreated(count, { metrics, recent }), refused: () => metrics.refused.inc() },
     measures: recent,
     health: { ready: () => readiness({ stopping, controller, clock }) },
-    metrics: { contentType: metrics.registry.contentType, text: () => metrics.registry.metrics() },
+    metrics,
     limits: { bodyBytes: config.bodyBytesMax, batchBytes: config.batchBytesMax, batchMax: batchTimersMax },
     echo,
     version: packageJson.version,
@@ -119,13 +121,14 @@ async function start({ config, log, clock, sqlite, path }: Ground): Promise<App>
 
   return {
     url,
+    clock,
     databasePath: path,
     echo,
     async stop() {
       stopping = true;
       const left = await controller.stop(config.shutdownGraceMs);
       if (left > 0)
-        log.warn({ count: left }, 'calls were still on the wire; they are taken over when the service is up again');
+        log.warn({ count: left }, 'what came of calls could not be stored; they are taken over at the next start');
       await Promise.race([server.close(), sleep(clock, config.shutdownGraceMs)]);
       await sender.close();
       synchroniser.stop();
@@ -190,6 +193,7 @@ function insertQueue(config: Config, store: Store, clock: SystemClock): Batcher<
     clock,
     batchMax: insertBatchMax,
     queuedMax: config.insertQueueMax,
+    queuedBytes: { max: config.insertQueueBytesMax, of: ({ spec }) => specBytes(spec) },
     waitMsMax: config.insertWaitMsMax,
   });
 }

@@ -93,7 +93,7 @@ function list(
   return { ...rest, default: split(setting.default), defaultText: setting.default || 'none', parse };
 }
 
-/** Every setting of Punctual. README.md has the same table (a test compares). */
+/** Every setting of Punctual. docs/config.md has the same table (a test compares). */
 export const settings = {
   host: text({
     env: 'HOST',
@@ -214,6 +214,13 @@ export const settings = {
     min: 1,
     max: 1_000_000,
     meaning: 'Creates that may wait to be stored; more are refused with 503.',
+  }),
+  insertQueueBytesMax: bytes({
+    env: 'INSERT_QUEUE_BYTES_MAX',
+    default: '64MiB',
+    min: '1MiB',
+    max: '64GiB',
+    meaning: 'The size of all creates that may wait to be stored; more are refused with 503.',
   }),
   insertWaitMsMax: duration({
     env: 'INSERT_WAIT_MAX',

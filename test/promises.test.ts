@@ -44,7 +44,7 @@ function coreOf(world: World, change: Partial<CoreDeps> = {}): CoreDeps {
     rules: { ...loadConfig({}, {}), tagCharsMax: 100 },
     wake: () => {},
     logger: pino({ level: 'silent' }),
-    observe: { created: () => {} },
+    observe: { created: () => {}, refused: () => {} },
     ...change,
   };
 }

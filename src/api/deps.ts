@@ -42,11 +42,13 @@ export interface ApiDeps extends CoreDeps {
 /** Is told what happened, to count it. */
 export interface ApiObserver {
   created(count: number): void;
+  /** A request was refused with 503. */
+  refused(): void;
 }
 
 /** What this process has measured over the last minutes. */
 export interface Measures {
-  /** Of first attempts, in milliseconds. The percentiles are null while `count` is 0. */
+  /** Of attempts, each against the time that it was due, in milliseconds. The percentiles are null while `count` is 0. */
   lateness(): Lateness;
   rates(): Rates;
 }

@@ -8,6 +8,7 @@ import { type Parsed, parseDuration } from '../timer/request.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiApp } from './http.ts';
 import { problemResponses } from './problem.ts';
+import { withoutSecrets } from './views.ts';
 
 /** So many calls are remembered. */
 export const echoCallsKept = 100;
@@ -61,7 +62,8 @@ function callOf(request: FastifyRequest, nowMs: number): EchoCall {
     received_at: formatInstant(nowMs),
     method: request.method,
     path: request.url,
-    headers: request.headers,
+    // What is said back is kept with the attempt, where everybody who may read timers can see it.
+    headers: withoutSecrets(request.headers),
     body: body.toString('utf8', 0, echoBodyBytesMax),
     body_bytes: body.length,
   };

@@ -63,3 +63,27 @@ function refuseOtherMethods(app: ApiApp, url: string, known: readonly string[]):
     handler: () => undefined,
   });
 }
+
+/** Bodies that are smaller than this are not worth counting: how many there are is bounded by the connections. */
+const largeBodyBytes = 16_384;
+/** All larger bodies that are being read or handled may together have this many bytes. */
+const largeBodiesBytesMax = 64 * 1024 * 1024;
+
+/** Refuses large bodies, before they are read, while those that are under way fill the memory that is meant for them. */
+export function boundLargeBodies(app: ApiApp): void {
+  let underWay = 0;
+  app.addHook('onRequest', (request, reply, done) => {
+    const { bodyLimit } = request.routeOptions;
+    const bytes = request.headers['transfer-encoding'] ? bodyLimit : Number(request.headers['content-length'] ?? 0);
+    // What is too large is refused by its own rule.
+    if (!(bytes > largeBodyBytes && bytes <= bodyLimit)) return done();
+    if (underWay + bytes > largeBodiesBytesMax) return done(new PunctualError('overloaded', { message: bodiesFull }));
+    underWay += bytes;
+    reply.raw.once('close', () => {
+      underWay -= bytes;
+    });
+    done();
+  });
+}
+
+const bodiesFull = 'Too many large requests are under way; nothing was stored.';

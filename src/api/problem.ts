@@ -19,7 +19,6 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   store_unavailable: 503,
   store_full: 503,
   commit_unknown: 503,
-  shutting_down: 503,
   internal: 500,
   invalid_configuration: 500,
   cannot_listen: 500,
@@ -57,10 +56,18 @@ export function problemOf(error: PunctualError, at = ''): Problem {
     type: `urn:punctual:error:${error.code}`,
     title,
     status,
-    detail: status === 500 ? title : error.message,
+    detail: status === 500 ? title : detailOf(error, at),
     code: error.code,
     ...(error.faults.length > 0 ? { errors: shownFaults(error.faults, at) } : {}),
   };
+}
+
+/** What a person needs to know first. An error that says nothing of its own is told by its first fault. */
+function detailOf(error: PunctualError, at: string): string {
+  const [first, ...more] = error.faults;
+  if (!first || error.message !== errorCodes[error.code]) return error.message;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more: see errors)`;
+  return `${at}${first.pointer} ${first.detail}${others}`.trimStart();
 }
 
 function shownFaults(faults: readonly Fault[], at: string): Fault[] {
@@ -103,7 +110,7 @@ export function asPunctualError(error: unknown, bodyLimit: number | undefined): 
 
 /** Whether the error says that the server cannot do its work for now; there may be very many of them in a row. */
 export function isOutage(error: PunctualError): boolean {
-  return error.code === 'overloaded' || error.code === 'shutting_down' || isStoreOutage(error);
+  return error.code === 'overloaded' || isStoreOutage(error);
 }
 
 /** The whole answer, status line included, to bytes that are no HTTP request: there is no reply to send it through. */

@@ -8,10 +8,10 @@ const quietMs = 1_000;
 
 /** Answers whatever was thrown while a request was handled, and logs it. */
 export class Refusals {
-  readonly #deps: Pick<ApiDeps, 'logger' | 'clock'>;
+  readonly #deps: Pick<ApiDeps, 'logger' | 'clock' | 'observe'>;
   readonly #outages = new Map<ErrorCode, { since: number; unsaid: number }>();
 
-  constructor(deps: Pick<ApiDeps, 'logger' | 'clock'>) {
+  constructor(deps: Pick<ApiDeps, 'logger' | 'clock' | 'observe'>) {
     this.#deps = deps;
   }
 
@@ -32,6 +32,7 @@ export class Refusals {
   }
 
   #logOutage(error: PunctualError, where: object): void {
+    this.#deps.observe.refused();
     const now = this.#deps.clock.monotonic();
     const last = this.#outages.get(error.code);
     if (last && now - last.since < quietMs) {

@@ -8,7 +8,7 @@ import type { ApiDeps } from './deps.ts';
 import { openApi, swaggerUi } from './documentation.ts';
 import { echoRoutes } from './echo.ts';
 import { healthRoutes } from './health.ts';
-import { type ApiApp, acceptJsonOnly, watchMethods } from './http.ts';
+import { type ApiApp, acceptJsonOnly, boundLargeBodies, watchMethods } from './http.ts';
 import { legacyRoutes } from './legacy.ts';
 import { listRoute } from './list.ts';
 import { rawProblem } from './problem.ts';
@@ -62,6 +62,7 @@ function addRoutes(app: ApiApp, deps: ApiDeps): void {
   const validation = new Validation(requests);
   app.setValidatorCompiler(validation.compiler);
   acceptJsonOnly(app);
+  boundLargeBodies(app);
   const refuseOtherMethods = watchMethods(app);
   timerRoutes(app, deps);
   batchRoute(app, deps, validation);

@@ -53,7 +53,10 @@ const latenessSchema = Type.Object(
     p99: nullableNumber,
     max: nullableNumber,
   },
-  { description: 'First byte sent minus `due_at`, of the last minutes; null where this process does not send.' },
+  {
+    description:
+      'First byte sent minus the time that the attempt was due, of the last minutes; null where this process does not send.',
+  },
 );
 
 const ratesSchema = Type.Object(

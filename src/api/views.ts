@@ -68,7 +68,7 @@ function attemptView(attempt: Attempt): TimerView['attempts'][number] {
 const secretName = /auth|cookie|token|secret|password|credential|signature|session|key$|^proxy-/;
 
 /** Headers to show to whoever may read timers: values that look secret are left out. */
-function withoutSecrets(headers: Readonly<Record<string, string>>): Record<string, string> {
+export function withoutSecrets<T>(headers: Readonly<Record<string, T>>): Record<string, T | '…'> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, secretName.test(name) ? '…' : value]),
   );

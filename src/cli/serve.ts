@@ -9,7 +9,8 @@ export async function serve(flags: Flags): Promise<void> {
     const config = loadConfig(process.env, flags);
     const app = await startApp(config, createLogger({ level: config.logLevel, format: logFormat(config) }));
     stopOnSignal(app);
-    process.stdout.write(banner(app));
+    // Beside the log, which may be read by a program.
+    process.stderr.write(banner(app));
   } catch (error) {
     process.stderr.write(explain(error));
     process.exit(1);
@@ -21,15 +22,23 @@ function logFormat({ logFormat: format }: Config): 'json' | 'pretty' {
   return pretty ? 'pretty' : 'json';
 }
 
-/** The first signal stops in order; a second one ends the process at once: whatever was in hand is taken over at the next start. */
+/** A terminal and npm both pass the same Ctrl-C on: signals that come together are one, in milliseconds. */
+const togetherMs = 1_000;
+
+/** The first signal stops in order; a later one ends the process at once: whatever was in hand is taken over at the next start. */
 function stopOnSignal(app: App): void {
-  let stopping = false;
+  let signalled = false;
+  let impatient = false;
   const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(130);
-    stopping = true;
-    process.stdout.write(`${signal}: giving back what is unsent, finishing what is on the wire …\n`);
+    if (impatient) process.exit(130);
+    if (signalled) return;
+    signalled = true;
+    app.clock.after(togetherMs, () => {
+      impatient = true;
+    });
+    process.stderr.write(`${signal}: giving back what is unsent, finishing what is on the wire …\n`);
     await app.stop();
-    process.stdout.write('Stopped.\n');
+    process.stderr.write('Stopped.\n');
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));

@@ -24,6 +24,9 @@ export interface ControllerParts {
   readonly settings: ControllerSettings;
 }
 
+/** What came of calls that were cut off is written within this, or not at all, in milliseconds. */
+const lastWritesMs = 2_000;
+
 /**
  * The part that fires (design, sections 5 and 6): claims timers shortly before they are due, hands each at its time to its
  * destination's lane, and writes what became of it.
@@ -99,8 +102,8 @@ export class Controller {
   }
 
   /**
-   * Stops claiming, gives back what is unsent, waits up to `graceMs` for what is on the wire, and writes what came of it. Returns how
-   * many timers were still in hand then: they are left to their leases, as of unknown outcome.
+   * Stops claiming, gives back what is unsent, waits up to `graceMs` for what is on the wire, cuts off the rest, and writes what came of
+   * it all. Returns how many timers it could not write (the store is down): they are left to their leases.
    */
   async stop(graceMs: number): Promise<number> {
     const grace = sleep(this.#parts.clock, graceMs, this.#stopped.signal);
@@ -109,6 +112,8 @@ export class Controller {
     await Promise.race([this.#claiming, grace]);
     this.#firer.stop();
     await Promise.race([this.#holds.empty(), grace]);
+    if (this.#holds.size > 0) this.#parts.dispatcher.cutOff();
+    await Promise.race([this.#holds.empty(), sleep(this.#parts.clock, lastWritesMs)]);
     this.#stopped.abort();
     await this.#caring;
     return this.#holds.size;

@@ -1,4 +1,5 @@
 import type { TimerId } from '../timer/id.ts';
+import { specBytes } from '../timer/spec-bytes.ts';
 import type { Timer } from '../timer/timer.ts';
 
 /** A timer in this controller's hands, from the claim until what became of it is written. */
@@ -40,7 +41,7 @@ export class Holds {
     return this.#options.sizeMax - this.#held.size;
   }
 
-  /** Bytes of URLs, headers and bodies, roughly. */
+  /** Bytes of specs. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -51,12 +52,12 @@ export class Holds {
 
   add(held: Held): void {
     this.#held.set(held.timer.id, held);
-    this.#bytes += specBytes(held.timer);
+    this.#bytes += specBytes(held.timer.spec);
   }
 
   remove(held: Held): void {
     if (!this.#held.delete(held.timer.id)) return;
-    this.#bytes -= specBytes(held.timer);
+    this.#bytes -= specBytes(held.timer.spec);
     if (this.room === this.#options.batchMax) this.#options.onRoom();
     if (this.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
@@ -69,10 +70,4 @@ export class Holds {
   empty(): Promise<void> {
     return this.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
-}
-
-function specBytes({ spec }: Timer): number {
-  let bytes = spec.url.length + (spec.body?.length ?? 0);
-  for (const name in spec.headers) bytes += name.length + spec.headers[name]!.length;
-  return bytes;
 }

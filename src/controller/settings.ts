@@ -18,7 +18,7 @@ export interface ControllerSettings {
   readonly heldMax: number;
   /** With more calls than this waiting for their turn in the lanes, claims no longer follow one another at once. */
   readonly queuedBusy: number;
-  /** Bytes of URLs, headers and bodies in hand at most. */
+  /** Bytes of specs in hand at most. */
   readonly heldBytesMax: number;
   /** Ended timers are deleted after this. */
   readonly historyMs: number;

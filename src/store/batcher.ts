@@ -14,12 +14,15 @@ export interface BatcherOptions<T, R> {
   readonly batchMax: number;
   /** At most this many items wait; more are refused. */
   readonly queuedMax: number;
+  /** At most this many bytes wait, as `bytesOf` counts an item; without it bytes are not counted. */
+  readonly queuedBytes?: { readonly max: number; readonly of: (item: T) => number };
   /** An item that has waited this long without being on its way is refused, in milliseconds. */
   readonly waitMsMax: number;
 }
 
 interface Entry<T, R> {
   readonly items: readonly T[];
+  readonly bytes: number;
   readonly since: number;
   readonly resolve: (results: R[]) => void;
   readonly reject: (error: unknown) => void;
@@ -33,6 +36,7 @@ export class Batcher<T, R> {
   readonly #options: BatcherOptions<T, R>;
   #queue: Entry<T, R>[] = [];
   #queuedItems = 0;
+  #queuedBytes = 0;
   #running = false;
   #stopWatch: (() => void) | undefined;
 
@@ -53,16 +57,27 @@ export class Batcher<T, R> {
 
   /** As `add`, for items that must share one commit. */
   addAll(items: readonly T[]): Promise<R[]> {
-    if (this.#queuedItems > 0 && this.#queuedItems + items.length > this.#options.queuedMax) {
-      return Promise.reject(new PunctualError('overloaded'));
-    }
+    const { clock, queuedBytes } = this.#options;
+    const bytes = queuedBytes ? items.reduce((sum, item) => sum + queuedBytes.of(item), 0) : 0;
+    if (!this.#hasRoom(items.length, bytes)) return Promise.reject(new PunctualError('overloaded'));
     const done = new Promise<R[]>((resolve, reject) => {
-      this.#queue.push({ items, since: this.#options.clock.monotonic(), resolve, reject });
+      this.#queue.push({ items, bytes, since: clock.monotonic(), resolve, reject });
     });
     this.#queuedItems += items.length;
+    this.#queuedBytes += bytes;
     if (this.#running) this.#watch();
     else void this.#runAll();
     return done;
+  }
+
+  /** An entry that is larger than the whole queue is taken when nothing else waits. */
+  #hasRoom(items: number, bytes: number): boolean {
+    if (this.#queue.length === 0) return true;
+    const { queuedMax, queuedBytes } = this.#options;
+    return (
+      this.#queuedItems + items <= queuedMax &&
+      this.#queuedBytes + bytes <= (queuedBytes?.max ?? Number.POSITIVE_INFINITY)
+    );
   }
 
   async #runAll(): Promise<void> {
@@ -91,8 +106,16 @@ export class Batcher<T, R> {
       entries += 1;
       items += entry.items.length;
     }
-    this.#queuedItems -= items;
-    return this.#queue.splice(0, entries);
+    return this.#remove(entries);
+  }
+
+  #remove(entries: number): Entry<T, R>[] {
+    const removed = this.#queue.splice(0, entries);
+    for (const { items, bytes } of removed) {
+      this.#queuedItems -= items.length;
+      this.#queuedBytes -= bytes;
+    }
+    return removed;
   }
 
   /** Refuses what has waited too long, also while a commit hangs. */
@@ -111,10 +134,7 @@ export class Batcher<T, R> {
     const { clock, waitMsMax } = this.#options;
     const latest = clock.monotonic() - waitMsMax;
     const kept = this.#queue.findIndex((entry) => entry.since > latest);
-    const overdue = this.#queue.splice(0, kept < 0 ? this.#queue.length : kept);
-    for (const entry of overdue) {
-      this.#queuedItems -= entry.items.length;
-      entry.reject(new PunctualError('overloaded'));
-    }
+    const overdue = this.#remove(kept < 0 ? this.#queue.length : kept);
+    for (const entry of overdue) entry.reject(new PunctualError('overloaded'));
   }
 }

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { destinationOf } from '../timer/destination.ts';
 import { PunctualError } from '../timer/errors.ts';
 import type { TimerId } from '../timer/id.ts';
+import { specBytes } from '../timer/spec-bytes.ts';
 import { attemptAt, type EndedStatus, type NewTimer, statusAt, type Timer } from '../timer/timer.ts';
-import { specBytes } from './spec-bytes.ts';
 import type {
   Change,
   Claimed,

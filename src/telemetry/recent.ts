@@ -46,7 +46,8 @@ export class Recent implements Measures {
   rates(): Rates {
     const windows = this.#windows();
     const seconds = Math.max(1, (this.#clock.monotonic() - windows[0]!.startedAt) / 1000);
-    const perSecond = (counts: number[]) => counts.reduce((sum, count) => sum + count, 0) / seconds;
+    const perSecond = (counts: number[]) =>
+      Math.round((100 * counts.reduce((sum, count) => sum + count, 0)) / seconds) / 100;
     return {
       created: perSecond(windows.map((window) => window.created)),
       fired: perSecond(windows.map((window) => window.attempts)),

@@ -20,7 +20,6 @@ export const errorCodes = {
   store_full: 'The disk or the database is full; nothing was stored or changed.',
   commit_unknown:
     'The database went away during the commit: whether the request took effect is not known. Repeat it with the same Idempotency-Key.',
-  shutting_down: 'The server is stopping; nothing was stored or changed.',
   internal: 'A defect in Punctual; the log has the details.',
   invalid_configuration: 'A setting is wrong; all faults are listed.',
   cannot_listen: 'The address to listen on cannot be had.',

@@ -4,6 +4,9 @@ import { RefusedAddress } from './target-guard.ts';
 // Errors of sockets, resolvers, TLS and undici, in words for the person who looks at a timer. Never the errors' own messages: those may
 // hold addresses, certificates' contents or what the receiver sent.
 
+/** The code of the error with which calls are cut off when Punctual stops. */
+export const stoppedCode = 'PUNCTUAL_STOPPED';
+
 const beforeSending: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name was not found',
   EAI_AGAIN: 'the name could not be looked up',
@@ -14,6 +17,7 @@ const beforeSending: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no connection in time',
   UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
   UND_ERR_SOCKET: 'connection closed before anything was sent',
+  [stoppedCode]: 'Punctual was stopped before anything was sent',
   UND_ERR_CLOSED: 'the sender is closed',
   UND_ERR_DESTROYED: 'the sender is closed',
   UND_ERR_INVALID_ARG: 'the call cannot be written as an HTTP request',
@@ -30,6 +34,7 @@ const afterSending: Readonly<Record<string, string>> = {
   EPIPE: 'connection closed before the answer was complete',
   ETIMEDOUT: 'connection lost before the answer was complete',
   UND_ERR_SOCKET: 'connection closed before the answer was complete',
+  [stoppedCode]: 'Punctual was stopped before the answer came',
   UND_ERR_HEADERS_OVERFLOW: "the answer's headers are too large",
 };
 

@@ -5,6 +5,7 @@ import { targetUrl } from '../timer/destination.ts';
 import { formatInstant } from '../timer/instant.ts';
 import { attemptAt } from '../timer/timer.ts';
 import { Exchange } from './exchange.ts';
+import { stoppedCode } from './failure.ts';
 import type { Call, Sender, Sent } from './sender.ts';
 import type { TargetGuard } from './target-guard.ts';
 
@@ -71,6 +72,10 @@ export class HttpSender implements Sender {
         if (this.#open === 0) this.#onNoneOpen?.();
       });
     });
+  }
+
+  cutOff(): void {
+    void this.#agent.destroy(Object.assign(new Error('Punctual was stopped'), { code: stoppedCode }));
   }
 
   async close(): Promise<void> {

@@ -74,6 +74,10 @@ export class Lanes implements Dispatcher {
     for (const lane of this.#waiting) this.#unqueue(lane, lane.postponeBeyond(0, answer));
   }
 
+  cutOff(): void {
+    this.#sender.cutOff();
+  }
+
   /** Every destination that is known at the moment. */
   view(): LaneView[] {
     return Array.from(this.#lanes.values(), (lane) => lane.view());

@@ -24,6 +24,8 @@ export interface Sent {
 /** Puts one call on the wire. Never throws: what goes wrong is an outcome. */
 export interface Sender {
   send(call: Call): Promise<Sent>;
+  /** Breaks off what is on the wire: its outcome is then `unknown`. */
+  cutOff(): void;
   /** Closes idle connections. What is on the wire is finished first. */
   close(): Promise<void>;
 }
@@ -53,4 +55,6 @@ export interface Dispatcher {
   readonly queued: number;
   /** Postpones what is queued; what is on the wire goes on. */
   stop(): void;
+  /** Breaks off what is on the wire: its outcome is then `unknown`. */
+  cutOff(): void;
 }

@@ -40,6 +40,7 @@ export class Harness {
   readonly woken: number[] = [];
   readonly log: LogLine[] = [];
   created = 0;
+  refused = 0;
   readiness: { ready: boolean; reasons: string[] } = { ready: true, reasons: [] };
   app!: ApiApp;
   #documented!: DocumentedAnswers;
@@ -68,6 +69,9 @@ export class Harness {
       observe: {
         created: (count) => {
           this.created += count;
+        },
+        refused: () => {
+          this.refused += 1;
         },
       },
       health: { ready: () => this.readiness },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -288,4 +289,34 @@ describe('a client that goes away while its timer is being stored', () => {
     await slow.app.close();
     await api.stop();
   });
+});
+
+it('large bodies are refused before they are read while those under way fill the memory for them', async (t) => {
+  const harness = await Harness.start({
+    limits: { bodyBytes: 256 * 1024, batchBytes: 40 * 1024 * 1024, batchMax: 1_000 },
+  });
+  t.after(() => harness.stop());
+  const port = Number(new URL(await harness.app.listen({ host: '127.0.0.1', port: 0 })).port);
+  const begin = () => {
+    const socket = connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    socket.write(
+      `POST /timers/batch HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${40 * 1024 * 1024}\r\n\r\n{`,
+    );
+    return socket;
+  };
+  const first = begin();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const [answer] = (await once(begin(), 'data')) as [Buffer];
+  assert.match(String(answer), /^HTTP\/1.1 503 .*"code":"overloaded"/s);
+  assert.match(String(answer), /retry-after: 1/i);
+  assert.equal((await harness.post('/timers', { url: receiver, seconds: 1 })).statusCode, 201, 'small ones go on');
+  first.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const third = begin();
+  const answered = await Promise.race([
+    once(third, 'data'),
+    new Promise((resolve) => setTimeout(() => resolve('reading'), 100)),
+  ]);
+  assert.equal(answered, 'reading');
 });

@@ -328,15 +328,32 @@ test('stopping gives back what is unsent, waits for what is on the wire, and set
   assert.equal(dispatcher.sent.length, 1);
 });
 
-test('stopping does not wait longer than its grace, and says how many calls it leaves behind', async () => {
+test('stopping cuts off after its grace what is still on the wire, and records that its outcome is unknown', async () => {
   const world = new World();
   const { controller, dispatcher } = world.controller('a');
-  dispatcher.behaviour = () => never;
+  const answer = Promise.withResolvers<Dispatched>();
+  dispatcher.behaviour = () => answer.promise;
+  dispatcher.cutOff = () => answer.resolve(sentWith(dispatcher.sent[0]!.call, world.clock, { outcome: 'unknown' }));
   controller.start();
-  await world.insert({ dueAt: world.clock.now() });
+  const id = await world.insert({ dueAt: world.clock.now(), spec: aSpec({ delivery: 'at-most-once' }) });
   await world.clock.advance(200);
   const stopped = controller.stop(1_000);
-  await world.clock.advance(1_000);
+  await world.clock.advance(999);
+  assert.equal(await world.status(id), 'executing');
+  await world.clock.advance(1);
+  assert.equal(await stopped, 0);
+  assert.equal(await world.status(id), 'uncertain');
+});
+
+test('stopping without a store says how many timers it leaves to their leases', async () => {
+  const world = new World();
+  const { controller } = world.controller('a');
+  controller.start();
+  await world.insert({ dueAt: world.clock.now() + 300 });
+  await world.clock.advance(200);
+  world.store.fail('before');
+  const stopped = controller.stop(1_000);
+  await world.clock.advance(4_000);
   assert.equal(await stopped, 1);
 });
 

@@ -93,3 +93,16 @@ test('what has waited too long behind a commit that hangs is refused, the younge
   await settlePromises();
   assert.deepEqual(batches[1]?.items, [3]);
 });
+
+test('past the bytes that may wait an item is refused, but a single large one is not', async () => {
+  const { batcher, batches } = setUp({ queuedBytes: { max: 100, of: (item) => item } });
+  void batcher.add(1);
+  void batcher.add(60);
+  await assert.rejects(batcher.add(50), { code: 'overloaded' });
+  void batcher.add(40);
+  batches[0]!.end();
+  await settlePromises();
+  assert.deepEqual(batches[1]?.items, [60, 40]);
+  void batcher.add(1_000);
+  assert.equal(batcher.length, 1);
+});

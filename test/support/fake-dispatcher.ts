@@ -29,6 +29,9 @@ export class FakeDispatcher implements Dispatcher {
   stop(): void {
     this.stopped = true;
   }
+
+  /** What this does to calls on the wire, unless a test says otherwise: nothing. */
+  cutOff(): void {}
 }
 
 /** A 200 that took no time. */

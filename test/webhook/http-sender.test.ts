@@ -589,3 +589,14 @@ describe('close', () => {
     assertOutcome(await sending, 'delivered', null);
   });
 });
+
+test('cutting off makes what is on the wire unknown, and what has no connection yet unreachable', async (t) => {
+  const receiver = await aReceiver(t, { behave: { hang: true } });
+  const { send, sender } = aSender(t, { lookup: () => {} });
+  const onWire = send({ url: `${receiver.url}/` });
+  const connecting = send({ url: 'http://never.test/' });
+  await receiver.received(1);
+  sender.cutOff();
+  assertOutcome(await onWire, 'unknown', 'Punctual was stopped before the answer came');
+  assertOutcome(await connecting, 'unreachable', 'Punctual was stopped before anything was sent');
+});

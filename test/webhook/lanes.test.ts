@@ -53,6 +53,10 @@ class FakeNetwork implements Sender {
     return this.sent.filter((call) => call.destination === destination);
   }
 
+  cutOff(): void {
+    for (const { finish } of this.onWire) finish('unknown');
+  }
+
   async close(): Promise<void> {}
 }
 
@@ -575,7 +579,7 @@ describe('memory', () => {
 
 test('a sender that throws or rejects, which it must not, leaves its call unknown and frees the slot', async () => {
   for (const send of [() => assert.fail('defect'), async () => assert.fail('defect')]) {
-    const { lanes, dispatch } = setUp({ sender: { send, close: async () => {} } });
+    const { lanes, dispatch } = setUp({ sender: { send, cutOff: () => {}, close: async () => {} } });
     const dispatched = await dispatch();
     assert.ok(dispatched.kind === 'sent' && dispatched.attempt.outcome === 'unknown');
     assert.deepEqual(totalsOf(lanes), { inFlight: 0, queued: 0 });

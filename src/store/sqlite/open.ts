@@ -1,4 +1,4 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PunctualError } from '../../timer/errors.ts';
@@ -63,6 +63,7 @@ export function openForWriting({ path, pageCountMax, expireLeases }: WorkerData)
     for (const database of opened) database.close();
   };
   try {
+    makePrivate(path);
     const database = connect(path);
     opened.push(database);
     mustBeOurs(database, path);
@@ -76,6 +77,15 @@ export function openForWriting({ path, pageCountMax, expireLeases }: WorkerData)
   } catch (error) {
     close();
     throw error;
+  }
+}
+
+/** Makes the file, where it is missing, so that only its owner may read it: timers carry secrets. SQLite gives its other files the same rights. */
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'ax', 0o600));
+  } catch {
+    // It is there already, or cannot be made: of that SQLite gives the reason.
   }
 }
 
@@ -105,6 +115,7 @@ function mustBeOurs(database: DatabaseSync, path: string): void {
  * system's file lock, through SQLite. The database itself cannot be locked so, since then its own reader could not use it.
  */
 function lock(path: string): DatabaseSync {
+  makePrivate(`${path}.lock`);
   const guard = new DatabaseSync(`${path}.lock`, { timeout: 0 });
   try {
     // With the journal in memory no further file comes into being.

@@ -1,8 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { PunctualError } from '../../timer/errors.ts';
 import { idFromBytes, idToBytes, type TimerId } from '../../timer/id.ts';
+import { specBytes } from '../../timer/spec-bytes.ts';
 import type { EndedStatus } from '../../timer/timer.ts';
-import { specBytes } from '../spec-bytes.ts';
 import type { ClaimRequest, HoldResult, InsertResult } from '../store.ts';
 import { isConstraintFault } from './faults.ts';
 import type { ChangedFrom, WriteVerbs } from './protocol.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -86,4 +86,12 @@ describe('opening a SQLite store', () => {
     assert.ok(time >= before && time <= Date.now(), `${time} after ${before}`);
     assert.ok(Number.isInteger(time));
   });
+});
+
+it('makes files that only their owner may read', async (t) => {
+  const folder = await scratchFolder(t);
+  await openStore(t, { path: join(folder, 'punctual.db') });
+  const files = readdirSync(folder);
+  assert.ok(files.length >= 2);
+  for (const file of files) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
 });

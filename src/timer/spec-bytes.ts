@@ -1,6 +1,6 @@
-import type { Spec } from '../timer/timer.ts';
+import type { Spec } from './timer.ts';
 
-/** The bytes of a spec as `ClaimRequest.bytesMax` counts them: URL, headers, body and tags in UTF-8. */
+/** The bytes of a spec, as limits on memory count them: URL, headers, body and tags in UTF-8. */
 export function specBytes(spec: Spec): number {
   let bytes = Buffer.byteLength(spec.url);
   if (spec.body !== null) bytes += Buffer.byteLength(spec.body);
