@@ -1,9 +1,10 @@
 // Does a receiver that hangs, or one that is gone, delay another receiver's timers? npm run bench -- isolation
 import { setTimeout as delay } from 'node:timers/promises';
+import { createTimers } from '../test/support/create-timers.ts';
 import { freePort } from '../test/support/service.ts';
 import { type LatenessReport, latenessReport } from './support/lateness.ts';
 import { startBenchReceiver } from './support/receiver.ts';
-import { createBatch, withService } from './support/service.ts';
+import { withService } from './support/service.ts';
 
 export interface IsolationOptions {
   /** For each of the three receivers. */
@@ -25,9 +26,9 @@ export async function isolation(options: IsolationOptions = {}): Promise<Latenes
           at: new Date(firstDueAt + Math.floor((index * spanMs) / timers)).toISOString(),
           url: target,
         }));
-      await createBatch(url, toward(hung.url));
-      await createBatch(url, toward(refusing));
-      const dueById = await createBatch(url, toward(healthy.url));
+      await createTimers(url, toward(hung.url));
+      await createTimers(url, toward(refusing));
+      const dueById = await createTimers(url, toward(healthy.url));
       await delay(firstDueAt + spanMs + 2_000 - Date.now());
       return latenessReport(dueById, await healthy.calls());
     });

@@ -17,6 +17,8 @@ export interface ClaimerParts {
   readonly writer: Writer;
   readonly health: StoreHealth;
   readonly firer: Firer;
+  /** Aborted when no more shall be claimed. */
+  readonly stopping: AbortSignal;
 }
 
 /** `full`: there may be more to claim at once; `idle`: nothing more for now, or no room for it; `failed`: the store did not answer. */
@@ -25,46 +27,49 @@ export type ClaimPass = 'full' | 'idle' | 'failed';
 /** Takes timers that are due within the horizon, as many as there is room for. */
 export class Claimer {
   readonly #parts: ClaimerParts;
+  readonly #stopped: Promise<void>;
   #doubtful = false;
 
   constructor(parts: ClaimerParts) {
     this.#parts = parts;
+    this.#stopped = new Promise((resolve) => parts.stopping.addEventListener('abort', () => resolve(), { once: true }));
   }
 
   /** One claim. Never throws. */
   async claimOnce(): Promise<ClaimPass> {
-    const { clock, settings, holds, health, writer, firer, observer } = this.#parts;
+    const { holds, health, writer, stopping } = this.#parts;
     if (this.#clockIsDoubtful()) return 'idle';
     // What is known is settled before more is taken: else a timer that was delivered could be claimed again.
-    if (health.isDown) await writer.idle();
-    const limit = Math.min(settings.batchMax, holds.room);
-    const bytesMax = settings.heldBytesMax - holds.bytes;
-    if (limit <= 0 || bytesMax <= 0) return 'idle';
+    if (health.isDown) await Promise.race([writer.idle(), this.#stopped]);
+    const room = holds.room();
+    if (stopping.aborted || room.timers <= 0 || room.bytes <= 0) return 'idle';
+    const pass = this.#claim(room);
+    holds.claimUnderWay = pass;
+    return pass;
+  }
+
+  async #claim(room: { timers: number; bytes: number }): Promise<ClaimPass> {
+    const { store, clock, settings, health, owner, observer, firer } = this.#parts;
+    const limit = Math.min(settings.batchMax, room.timers);
     const leaseEndsAt = clock.monotonic() + settings.leaseMs;
+    const nowMs = Math.floor(clock.now());
+    const request = {
+      owner,
+      nowMs,
+      horizonAt: nowMs + settings.horizonMs,
+      leaseUntil: nowMs + settings.leaseMs,
+      limit,
+      bytesMax: room.bytes,
+      expiredBy: health.expiredBy(nowMs),
+    };
     try {
-      const claims = await this.#claim(limit, bytesMax);
+      const claims = await health.call('claim', () => store.claim(request));
       if (claims.length > 0) observer.claimed(claims.length);
       firer.take(claims, leaseEndsAt);
       return claims.length === limit ? 'full' : 'idle';
     } catch {
       return 'failed';
     }
-  }
-
-  #claim(limit: number, bytesMax: number) {
-    const { store, clock, settings, health, owner } = this.#parts;
-    const nowMs = Math.floor(clock.now());
-    return health.call(() =>
-      store.claim({
-        owner,
-        nowMs,
-        horizonAt: nowMs + settings.horizonMs,
-        leaseUntil: nowMs + settings.leaseMs,
-        limit,
-        bytesMax,
-        expiredBy: health.expiredBy(nowMs),
-      }),
-    );
   }
 
   #clockIsDoubtful(): boolean {

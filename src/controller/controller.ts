@@ -51,8 +51,13 @@ export class Controller {
   constructor(parts: ControllerParts) {
     const { clock, settings } = parts;
     const pause = new Pause(clock);
-    const holds = new Holds({ sizeMax: settings.heldMax, batchMax: settings.batchMax, onRoom: () => pause.wake() });
-    const health = new StoreHealth(parts);
+    const holds = new Holds({
+      sizeMax: settings.heldMax,
+      bytesMax: settings.heldBytesMax,
+      batchMax: settings.batchMax,
+      onRoom: () => pause.wake(),
+    });
+    const health = new StoreHealth({ ...parts, stopped: this.#stopped.signal });
     const writer = new Writer({ ...parts, health });
     const firer = new Firer({ ...parts, holds, writer, wake: (at) => this.wake(at), onTurn: () => this.#onTurn() });
     this.#parts = parts;
@@ -60,7 +65,7 @@ export class Controller {
     this.#holds = holds;
     this.#health = health;
     this.#firer = firer;
-    this.#claimer = new Claimer({ ...parts, holds, writer, health, firer });
+    this.#claimer = new Claimer({ ...parts, holds, writer, health, firer, stopping: this.#stopping.signal });
     this.#extender = new Extender({ ...parts, holds, health });
     this.#purger = new Purger({ ...parts, health });
   }
@@ -109,9 +114,9 @@ export class Controller {
     const grace = sleep(this.#parts.clock, graceMs, this.#stopped.signal);
     this.#stopping.abort();
     this.#pause.wake();
-    await Promise.race([this.#claiming, grace]);
+    // What a claim that is under way still brings is given back as it comes.
     this.#firer.stop();
-    await Promise.race([this.#holds.empty(), grace]);
+    await Promise.race([this.#claiming.then(() => this.#holds.empty()), grace]);
     if (this.#holds.size > 0) this.#parts.dispatcher.cutOff();
     await Promise.race([this.#holds.empty(), sleep(this.#parts.clock, lastWritesMs)]);
     this.#stopped.abort();

@@ -37,7 +37,7 @@ export class Extender {
     const untilAt = Math.floor(clock.now()) + settings.leaseMs;
     const claims = batch.map((held) => ({ id: held.timer.id, owner, claim: held.timer.claim }));
     try {
-      const results = await health.call(() => store.extend(claims, untilAt));
+      const results = await health.call('extend', () => store.extend(claims, untilAt));
       for (const [index, held] of batch.entries()) {
         const current = held.timer.claim === claims[index]!.claim;
         if (results[index] === 'applied' && current) held.leaseEndsAt = leaseEndsAt;

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
-import type { Claimed } from '../store/store.ts';
+import type { Claimed, Hold, HoldResult } from '../store/store.ts';
 import { destinationOf } from '../timer/destination.ts';
 import type { Random } from '../timer/random.ts';
 import { attemptAt } from '../timer/timer.ts';
@@ -52,20 +52,19 @@ export class Firer {
     for (const held of this.#due.drain()) void this.#giveBack(held, attemptAt(held.timer));
   }
 
-  #takeOne(claimed: Claimed, leaseEndsAt: number): void {
+  #takeOne({ timer, claimableAt, takenOver }: Claimed, leaseEndsAt: number): void {
     const { holds } = this.#parts;
-    const { claim, lease, id } = claimed.timer;
-    const known = holds.get(id);
-    if (known) {
-      // Its own lease had run out while the store could not be reached. The call may be under way: it goes on under the new claim.
-      known.timer = { ...known.timer, claim, lease };
+    const known = holds.get(timer.id);
+    if (known && takenOver && timer.claim === known.timer.claim + 1) {
+      // Its own lease had run out, and nobody else had the timer since. The call may be under way: it goes on under the new claim.
+      known.timer = { ...known.timer, claim: timer.claim, lease: timer.lease };
       known.leaseEndsAt = leaseEndsAt;
       return;
     }
-    const held = { timer: claimed.timer, takenOver: claimed.takenOver, leaseEndsAt, onWire: false };
-    holds.add(held);
-    if (claimed.takenOver) this.#takeOver(held);
-    else this.#queue(held, Math.max(claimed.claimableAt, attemptAt(held.timer)));
+    // A known timer that was free has been let go of, and only the answer to that write is not here yet: this is a new hold.
+    const held = holds.add(timer, leaseEndsAt);
+    if (takenOver) this.#takeOver(held);
+    else this.#queue(held, Math.max(claimableAt, attemptAt(timer)));
   }
 
   #takeOver(held: Held): void {
@@ -75,6 +74,7 @@ export class Firer {
     if ('settle' in decision) {
       void this.#settle(held, decision.settle);
     } else {
+      held.recordChanged = decision.send !== held.timer;
       held.timer = decision.send;
       this.#queue(held, attemptAt(held.timer));
     }
@@ -93,12 +93,15 @@ export class Firer {
   }
 
   #arm(now: number): void {
+    const { clock, settings } = this.#parts;
     const nextAt = this.#due.nextAt;
     if (nextAt === undefined || this.#armedFor <= nextAt) return;
     this.#disarm?.();
     this.#armedFor = nextAt;
+    // A clock that is in doubt may stand still: then its alarms say nothing, and shall not ring all the time.
+    const delayMsMin = clock.doubtMs() > settings.clockDoubtMsMax ? 50 : 0;
     // An alarm may ring a little early; then nothing is due yet, and it is set again.
-    this.#disarm = this.#parts.clock.after(nextAt - now, () => {
+    this.#disarm = clock.after(Math.max(nextAt - now, delayMsMin), () => {
       this.#armedFor = Number.POSITIVE_INFINITY;
       this.#fireDue();
     });
@@ -135,6 +138,8 @@ export class Firer {
 
   async #begin(held: Held): Promise<boolean> {
     const { id, claim } = held.timer;
+    // From here on the mark may be in the store, whatever the answer.
+    held.begun = true;
     if (!(await this.#parts.writer.begin({ id, owner: this.#parts.owner, claim }))) return false;
     // The mark took its time: the lease may have become too short meanwhile.
     held.onWire = this.#maySend(held) && held.timer.claim === claim;
@@ -157,37 +162,52 @@ export class Firer {
   }
 
   async #settle(held: Held, settlement: Settlement): Promise<void> {
-    const { writer, owner, observer, holds, wake } = this.#parts;
+    const { writer, observer, wake } = this.#parts;
+    const result = await this.#letGo(held, (hold) => writer.settle({ ...hold, settlement }));
+    if (result === 'applied') observer.settled(held.timer, settlement);
+    if (result === 'lost') observer.settleLost(held.timer, settlement);
+    if ('retryAt' in settlement.next) wake(settlement.next.retryAt);
+  }
+
+  /** Lets go of a timer that was not sent, until `claimAt`. */
+  async #giveBack(held: Held, claimAt: number): Promise<void> {
+    const { writer, wake } = this.#parts;
+    const at = Math.ceil(claimAt);
+    if (held.begun || held.recordChanged) return this.#giveBackOnRecord(held, at);
+    await this.#letGo(held, (hold) => writer.release({ ...hold, claimAt: at }));
+    wake(at);
+  }
+
+  /**
+   * As a settlement without an attempt. One that was taken over goes back with the lost attempt on its record: it may have been sent. One
+   * that was marked as begun may be `uncertain` by now in the eyes of another controller: only a settlement says that it was never sent.
+   */
+  async #giveBackOnRecord(held: Held, at: number): Promise<void> {
+    const { writer, wake } = this.#parts;
+    const { attempts, attemptsMade, attemptsMax } = held.timer;
+    const retryAt = held.begun ? at : attemptAt(held.timer);
+    const settlement = { attempts, attemptsMade, attemptsMax, next: { retryAt } };
+    await this.#letGo(held, (hold) => writer.settle({ ...hold, settlement }));
+    wake(retryAt);
+  }
+
+  /** Writes under the timer's claim, then forgets the timer. A write that was lost to this controller's own newer claim is made under that one. */
+  async #letGo(held: Held, write: (hold: Hold) => Promise<HoldResult>): Promise<HoldResult | 'failed'> {
+    const { owner, holds, observer } = this.#parts;
     try {
-      for (let written = false; !written; ) {
+      for (;;) {
         const { id, claim } = held.timer;
-        const result = await writer.settle({ id, owner, claim, settlement });
-        // Lost to this controller's own newer claim: write it under that one.
-        if (result === 'lost' && held.timer.claim !== claim) continue;
-        written = true;
-        if (result === 'applied') observer.settled(held.timer, settlement);
-        else observer.settleLost(held.timer, settlement);
+        const result = await write({ id, owner, claim });
+        if (result === 'applied') return result;
+        await holds.claimUnderWay;
+        if (held.timer.claim === claim) return result;
       }
     } catch (error) {
       // The lease runs out, and the timer is taken over as one of unknown outcome.
       observer.failed(error);
+      return 'failed';
+    } finally {
+      holds.remove(held);
     }
-    holds.remove(held);
-    if ('retryAt' in settlement.next) wake(settlement.next.retryAt);
-  }
-
-  /** Lets go of a timer that was not sent. One that was taken over goes back with the lost attempt on its record: it may have been sent. */
-  async #giveBack(held: Held, claimAt: number): Promise<void> {
-    const { writer, owner, observer, holds, wake } = this.#parts;
-    const { id, claim, attempts, attemptsMade, attemptsMax } = held.timer;
-    const at = Math.ceil(claimAt);
-    if (held.takenOver) return this.#settle(held, { attempts, attemptsMade, attemptsMax, next: { retryAt: at } });
-    try {
-      await writer.release({ id, owner, claim, claimAt: at });
-    } catch (error) {
-      observer.failed(error);
-    }
-    holds.remove(held);
-    wake(at);
   }
 }

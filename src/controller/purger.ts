@@ -26,11 +26,13 @@ export class Purger {
   /** Deletes everything that is past its time, in small batches, until `signal` stops it. An outage is left to the next pass. */
   async purgeOnce(signal: AbortSignal): Promise<void> {
     const { store, clock, observer, settings, health } = this.#parts;
+    // A clock that is in doubt could say that everything is old.
+    if (clock.doubtMs() > settings.clockDoubtMsMax) return;
     const endedBefore = Math.floor(clock.now()) - settings.historyMs;
     const limit = settings.batchMax;
     try {
       for (let deleted = limit; deleted === limit && !signal.aborted; ) {
-        deleted = await health.call(() => store.purge({ endedBefore, limit }));
+        deleted = await health.call('purge', () => store.purge({ endedBefore, limit }));
         if (deleted > 0) observer.purged(deleted);
         if (deleted === limit) await sleep(clock, breathMs, signal);
       }

@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../clock/clock.ts';
+import type { Store } from '../store/store.ts';
 import { isStoreOutage } from '../timer/errors.ts';
 import type { Random } from '../timer/random.ts';
 import type { ControllerObserver } from './observer.ts';
@@ -12,12 +13,16 @@ export interface StoreHealthParts {
   readonly random: Random;
   readonly observer: ControllerObserver;
   readonly settings: Pick<ControllerSettings, 'outageMs' | 'outageMsMax' | 'extendAfterMs'>;
+  /** When it is aborted, no write is tried again. */
+  readonly stopped: AbortSignal;
 }
 
 /** Knows whether the store answers, and carries writes that must not be forgotten through an outage. */
 export class StoreHealth {
   readonly #parts: StoreHealthParts;
-  #downSince: number | undefined;
+  /** Verbs whose last call failed, and when: a disk that is full still answers some. */
+  readonly #failing = new Map<keyof Store, number>();
+  #downSince = 0;
   #upSince = Number.NEGATIVE_INFINITY;
   #failures = 0;
 
@@ -26,31 +31,31 @@ export class StoreHealth {
   }
 
   get isDown(): boolean {
-    return this.#downSince !== undefined;
+    return this.#failing.size > 0;
   }
 
-  /** Calls the store and takes note of how that went. Throws what `work` throws. */
-  async call<T>(work: () => Promise<T>): Promise<T> {
+  /** Calls a verb of the store and takes note of how that went. Throws what `work` throws. */
+  async call<T>(verb: keyof Store, work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
-      this.#succeeded();
+      this.#succeeded(verb);
       return result;
     } catch (error) {
-      if (isStoreOutage(error)) this.#failed(error);
-      else this.#parts.observer.failed(error);
+      this.#failed(verb, error);
       throw error;
     }
   }
 
-  /** Calls the store again and again until it answers. Throws only for what is no outage, after some tries. */
-  async persist<T>(work: () => Promise<T>): Promise<T> {
+  /** As `call`, again and again until the store answers. Throws only for what is no outage, after some tries, or when all is stopped. */
+  async persist<T>(verb: keyof Store, work: () => Promise<T>): Promise<T> {
+    const { clock, stopped } = this.#parts;
     for (let defects = 0; ; ) {
       try {
-        return await this.call(work);
+        return await this.call(verb, work);
       } catch (error) {
         if (!isStoreOutage(error)) defects += 1;
-        if (defects >= defectsMax) throw error;
-        await sleep(this.#parts.clock, this.pauseMs());
+        if (defects >= defectsMax || stopped.aborted) throw error;
+        await sleep(clock, this.pauseMs(), stopped);
       }
     }
   }
@@ -72,20 +77,29 @@ export class StoreHealth {
     return tooSoon ? Number.NEGATIVE_INFINITY : nowMs;
   }
 
-  #failed(error: unknown): void {
+  #failed(verb: keyof Store, error: unknown): void {
+    const { clock, observer } = this.#parts;
     this.#failures += 1;
-    if (this.#downSince !== undefined) return;
-    this.#downSince = this.#parts.clock.monotonic();
-    this.#parts.observer.storeDown(error);
+    const now = clock.monotonic();
+    if (!this.isDown) {
+      this.#downSince = now;
+      observer.storeDown(error);
+    }
+    this.#failing.set(verb, now);
   }
 
-  #succeeded(): void {
+  #succeeded(verb: keyof Store): void {
+    if (!this.isDown) return;
+    const { clock, settings, observer } = this.#parts;
+    const now = clock.monotonic();
+    this.#failing.delete(verb);
+    // A write that still fails has been tried again since. A verb that nobody has asked for since says nothing any more.
+    for (const [other, failedAt] of this.#failing) {
+      if (failedAt < now - 2 * settings.outageMsMax) this.#failing.delete(other);
+    }
+    if (this.isDown) return;
     this.#failures = 0;
-    if (this.#downSince === undefined) return;
-    const now = this.#parts.clock.monotonic();
-    const downMs = now - this.#downSince;
-    this.#downSince = undefined;
     this.#upSince = now;
-    this.#parts.observer.storeUp(downMs);
+    observer.storeUp(now - this.#downSince);
   }
 }

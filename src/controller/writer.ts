@@ -30,9 +30,9 @@ export class Writer {
       queuedMax: Number.POSITIVE_INFINITY,
       waitMsMax: Number.POSITIVE_INFINITY,
     };
-    this.#settlements = new Batcher({ ...limits, run: (batch) => health.persist(() => store.settle(batch)) });
-    this.#releases = new Batcher({ ...limits, run: (batch) => health.persist(() => store.release(batch)) });
-    this.#begins = new Batcher({ ...limits, run: (batch) => health.call(() => store.begin(batch)) });
+    this.#settlements = new Batcher({ ...limits, run: (batch) => health.persist('settle', () => store.settle(batch)) });
+    this.#releases = new Batcher({ ...limits, run: (batch) => health.persist('release', () => store.release(batch)) });
+    this.#begins = new Batcher({ ...limits, run: (batch) => health.call('begin', () => store.begin(batch)) });
   }
 
   /** Writes what became of an attempt. Throws only for a write that the store refuses for good. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Delivery } from '../../src/timer/timer.ts';
+import { createTimers } from '../support/create-timers.ts';
 import { freePort, type Service, startService } from '../support/service.ts';
 
 export interface KillOptions {
@@ -47,7 +48,6 @@ interface Visit {
 
 /** A call that was answered at most this long before a kill may not have reached the disk: one commit, on a busy machine. */
 const settleMsMax = 250;
-const batchSize = 250;
 
 /**
  * Kills the service with SIGKILL again and again while its timers come due, starts it again each time, and then compares what it
@@ -61,7 +61,7 @@ export async function killAgainAndAgain(options: KillOptions): Promise<KillRepor
   try {
     service = await startService(settings);
     const firstDueAt = Date.now() + 3_000;
-    const accepted = await createTimers(service.url, receiver.url, { ...options, firstDueAt });
+    const accepted = await createTimers(service.url, timersOver(options, firstDueAt, receiver.url));
     const killedAt: number[] = [];
     for (let kill = 1; kill <= options.kills; kill++) {
       const at = firstDueAt + (options.spanMs * kill) / (options.kills + 1);
@@ -106,33 +106,13 @@ async function startVisitReceiver(answerMsMax: number) {
   };
 }
 
-/** Creates the timers in batches, evenly spread over the span; gives the due time of each that was accepted. */
-async function createTimers(
-  serviceUrl: string,
-  hookUrl: string,
-  options: KillOptions & { readonly firstDueAt: number },
-): Promise<Map<string, number>> {
-  const accepted = new Map<string, number>();
-  for (let from = 0; from < options.timers; from += batchSize) {
-    const timers = Array.from({ length: Math.min(batchSize, options.timers - from) }, (_, index) => ({
-      at: new Date(options.firstDueAt + Math.floor(((from + index) * options.spanMs) / options.timers)).toISOString(),
-      url: hookUrl,
-      delivery: options.delivery,
-    }));
-    const reply = await fetch(`${serviceUrl}/timers/batch`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ timers }),
-    });
-    const { results } = (await reply.json()) as {
-      results: { status: number; timer: { id: string; due_at: string } }[];
-    };
-    for (const { status, timer } of results) {
-      if (status !== 201) throw new Error(`a create was refused: ${JSON.stringify(results[0])}`);
-      accepted.set(timer.id, Date.parse(timer.due_at));
-    }
-  }
-  return accepted;
+/** Timers that come due evenly over the span. */
+function timersOver({ timers, spanMs, delivery }: KillOptions, firstDueAt: number, url: string): object[] {
+  return Array.from({ length: timers }, (_, index) => ({
+    at: new Date(firstDueAt + Math.floor((index * spanMs) / timers)).toISOString(),
+    url,
+    delivery,
+  }));
 }
 
 interface Stats {

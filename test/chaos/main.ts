@@ -20,8 +20,8 @@ const report = await killAgainAndAgain({
   spanMs: Number(values.span) * 1000,
   answerMsMax: 30,
 });
-console.table(report);
-console.table(report.states);
+const { states, ...figures } = report;
+console.table({ ...figures, ...states });
 const once = values.delivery === 'at-most-once';
 const held =
   report.lost === 0 &&

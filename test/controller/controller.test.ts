@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sleep } from '../../src/clock/clock.ts';
 import type { Dispatched } from '../../src/webhook/sender.ts';
 import { World } from '../support/controllers.ts';
 import { delivered, sentWith } from '../support/fake-dispatcher.ts';
@@ -486,4 +487,194 @@ test('a defect in a settlement does not stop the other timers', async () => {
   await world.clock.advance(2_000);
   assert.equal(await world.status(id), 'done');
   assert.ok(observer.told.some(({ event }) => event === 'failed'));
+});
+
+/** From now on the verb's answer takes `ms` longer than the verb. */
+function delayAnswers<Verb extends 'settle' | 'claim' | 'begin' | 'release'>(
+  world: World,
+  verb: Verb,
+  ms: number,
+): void {
+  const call = world.store[verb] as (...args: unknown[]) => Promise<unknown>;
+  const delayed = async (...args: unknown[]) => {
+    const result = await call(...args);
+    await sleep(world.clock, ms);
+    return result;
+  };
+  world.store[verb] = delayed as World['store'][Verb];
+}
+
+test('a timer that is claimed again before the answer to its settlement is there is sent at its time', async () => {
+  const world = new World();
+  const { controller, dispatcher, observer } = world.controller('a');
+  dispatcher.behaviour = (call) =>
+    call.number < 3 ? sentWith(call, world.clock, { outcome: 'rejected', status: 500 }) : delivered(call, world.clock);
+  delayAnswers(world, 'settle', 150);
+  controller.start();
+  const id = await world.insert({ spec: aSpec({ retry: { maxAttempts: 8, initialMs: 100, maxMs: 100, factor: 1 } }) });
+  await world.clock.advance(2_500);
+  assert.equal(await world.status(id), 'done');
+  assert.equal((await world.timer(id)).attemptsMade, 3);
+  assert.ok(!observer.told.some(({ event }) => event === 'takenOver'));
+});
+
+test('a timer that was put off and is claimed again before the answer to its release is there is sent at its time', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('a');
+  const until = world.clock.now() + 250;
+  const dispatch = dispatcher.dispatch.bind(dispatcher);
+  dispatcher.dispatch = async (call, permit) =>
+    world.clock.now() < until ? { kind: 'postponed', untilAt: until, because: 'lane_full' } : dispatch(call, permit);
+  delayAnswers(world, 'release', 400);
+  controller.start();
+  await world.insert({ dueAt: world.clock.now() });
+  await world.clock.advance(1_000);
+  assert.equal(dispatcher.sent.length, 1);
+});
+
+test('an at-most-once call whose mark took longer than its lease is not sent, and is not uncertain', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('a');
+  const begin = world.store.begin;
+  delayAnswers(world, 'begin', 7_000);
+  controller.start();
+  const id = await world.insert({ spec: aSpec({ delivery: 'at-most-once' }) });
+  await world.clock.advance(7_500);
+  assert.equal(dispatcher.sent.length, 0);
+  world.store.begin = begin;
+  await world.clock.advance(20_000);
+  assert.equal(await world.status(id), 'done');
+  assert.equal(dispatcher.sent.length, 1);
+});
+
+test("an at-most-once call whose mark took so long that another controller took it over comes back from 'uncertain', since it was not sent", async () => {
+  const world = new World();
+  const slow = world.controller('slow');
+  const begin = world.store.begin;
+  delayAnswers(world, 'begin', 8_000);
+  const id = await world.insert({ dueAt: world.clock.now() + 100, spec: aSpec({ delivery: 'at-most-once' }) });
+  await slow.controller.claimOnce();
+  await world.clock.advance(200);
+  const other = world.controller('other');
+  other.controller.start();
+  await world.clock.advance(7_000);
+  assert.equal(await world.status(id), 'uncertain');
+  world.store.begin = begin;
+  await world.clock.advance(5_000);
+  assert.equal(await world.status(id), 'done');
+  assert.equal(slow.dispatcher.sent.length + other.dispatcher.sent.length, 1);
+});
+
+test('an answer that is known is written though the lease ran out and the claim that renews it is not answered yet', async () => {
+  for (const delivery of ['at-least-once', 'at-most-once'] as const) {
+    const world = new World();
+    const { controller, dispatcher } = world.controller('a', { extendAfterMs: 1_000_000 });
+    const answer = Promise.withResolvers<Dispatched>();
+    dispatcher.behaviour = () => answer.promise;
+    const id = await world.insert({ dueAt: world.clock.now(), spec: aSpec({ delivery }) });
+    await controller.claimOnce();
+    await world.clock.advance(6_500);
+    delayAnswers(world, 'claim', 300);
+    const claiming = controller.claimOnce();
+    await world.clock.advance(100);
+    answer.resolve(delivered(dispatcher.sent[0]!.call, world.clock));
+    await world.clock.advance(1_000);
+    await claiming;
+    assert.equal(await world.status(id), 'done', delivery);
+    await world.clock.advance(30_000);
+    assert.equal(dispatcher.sent.length, 1, delivery);
+  }
+});
+
+test("what another controller did in between stays on record: a lease that it had is not taken for one's own", async () => {
+  const world = new World();
+  const first = world.controller('first');
+  const answer = Promise.withResolvers<Dispatched>();
+  first.dispatcher.behaviour = () => answer.promise;
+  const spec = aSpec({ retry: { maxAttempts: 8, initialMs: 0, maxMs: 0, factor: 1 } });
+  const id = await world.insert({ dueAt: world.clock.now(), spec });
+  await first.controller.claimOnce();
+  await world.clock.advance(6_100);
+  const second = world.controller('second');
+  second.dispatcher.behaviour = (call) => sentWith(call, world.clock, { outcome: 'rejected', status: 500 });
+  await second.controller.claimOnce();
+  await world.clock.advance(1);
+  await first.controller.claimOnce();
+  answer.resolve(sentWith(first.dispatcher.sent[0]!.call, world.clock, { outcome: 'unreachable' }));
+  await world.clock.advance(1);
+  const outcomes = (await world.timer(id)).attempts.map(({ outcome }) => outcome);
+  assert.deepEqual(outcomes.slice(0, 2), ['unknown', 'rejected']);
+});
+
+test('stopping while the store does not answer sends nothing more and does not use up the grace for nothing', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('a');
+  controller.start();
+  await world.insert({ dueAt: world.clock.now() + 350 });
+  await world.insert({ dueAt: world.clock.now() + 600 });
+  await world.clock.advance(300);
+  world.store.fail('before');
+  await world.clock.advance(290);
+  const stopped = controller.stop(20_000);
+  await world.clock.advance(1_000);
+  assert.equal(dispatcher.sent.length, 1, 'only the one that was due before');
+  world.store.fail('none');
+  await world.clock.advance(6_000);
+  assert.equal(await stopped, 0);
+});
+
+test('a store that still answers some verbs is down until the one that failed succeeds, and that is said once', async () => {
+  const world = new World();
+  const { controller, dispatcher, observer } = world.controller('a');
+  dispatcher.behaviour = (call) => (call.timer.spec.tags.includes('slow') ? never : delivered(call, world.clock));
+  controller.start();
+  await world.insert({ dueAt: world.clock.now(), spec: aSpec({ tags: ['slow'] }) });
+  await world.insert({ dueAt: world.clock.now() + 100 });
+  world.store.fail('before', 'settle');
+  await world.clock.advance(60_000);
+  const count = (event: string) => observer.told.filter((told) => told.event === event).length;
+  assert.deepEqual([count('storeDown'), count('storeUp'), controller.storeIsUp], [1, 0, false]);
+  world.store.fail('none', 'settle');
+  await world.clock.advance(6_000);
+  assert.deepEqual([count('storeDown'), count('storeUp'), controller.storeIsUp], [1, 1, true]);
+});
+
+test('a verb that failed once and is not needed again does not keep the store down', async () => {
+  const world = new World();
+  const dead = world.controller('dead');
+  dead.dispatcher.behaviour = () => never;
+  await world.insert({ dueAt: world.clock.now() });
+  await dead.controller.claimOnce();
+  const { controller, dispatcher } = world.controller('a');
+  controller.start();
+  world.store.fail('before', 'begin');
+  const id = await world.insert({ dueAt: world.clock.now() + 100, spec: aSpec({ delivery: 'at-most-once' }) });
+  await world.clock.advance(250);
+  assert.equal(controller.storeIsUp, false);
+  const { claim } = await world.timer(id);
+  await world.store.settle([
+    {
+      id,
+      owner: 'a',
+      claim,
+      settlement: {
+        attempts: [],
+        attemptsMade: 0,
+        attemptsMax: 8,
+        next: { ended: { status: 'failed', at: world.clock.now() } },
+      },
+    },
+  ]);
+  await world.clock.advance(25_000);
+  assert.equal(controller.storeIsUp, true);
+  assert.equal(dispatcher.sent.length, 1, 'the dead controller is inherited from');
+});
+
+test('few timers in hand at once are no reason to wait for the next poll', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('a', { heldMax: 10 });
+  for (let n = 0; n < 200; n++) await world.insert({ dueAt: world.clock.now() });
+  controller.start();
+  await world.clock.advance(100);
+  assert.equal(dispatcher.sent.length, 200);
 });

@@ -65,10 +65,15 @@ function spawnService({ databasePath, port = 0, env = {}, args = [] }: ServiceOp
 }
 
 async function readyUrl(child: ChildProcess, output: () => string): Promise<string> {
-  for (;;) {
-    const url = /API +(http\S+)/.exec(output())?.[1];
-    if (url) return url;
-    await once(child.stdout!, 'data');
+  const late = setTimeout(() => child.kill('SIGKILL'), startMsMax);
+  try {
+    for (;;) {
+      const url = /API +(http\S+)/.exec(output())?.[1];
+      if (url) return url;
+      await Promise.race([once(child.stdout!, 'data'), once(child.stderr!, 'data')]);
+    }
+  } finally {
+    clearTimeout(late);
   }
 }
 
