@@ -17,6 +17,7 @@ import type {
   Page,
   Release,
   Store,
+  TimerSummary,
 } from './store.ts';
 
 /** An open timer, and from when on it may be claimed: when its attempt is due, or later after a release; while held, the lease's end. */
@@ -84,11 +85,11 @@ export class MemoryStore implements Store {
     const all = [...[...this.#open.values()].map(({ timer }) => timer), ...this.#ended.values()]
       .filter(({ id }) => query.before === undefined || id < query.before)
       .sort((one, other) => (one.id < other.id ? 1 : -1));
-    const timers: Timer[] = [];
+    const timers: TimerSummary[] = [];
     let looked = 0;
     while (looked < all.length && looked < this.#listRowsMax && timers.length < query.limit) {
       const timer = all[looked++]!;
-      if (matches(timer, query)) timers.push(timer);
+      if (matches(timer, query)) timers.push(summaryOf(timer));
     }
     return { timers, next: looked < all.length ? (all[looked - 1]?.id ?? null) : null };
   }
@@ -302,6 +303,18 @@ function matches(timer: Timer, query: ListQuery): boolean {
     (query.dueFrom === undefined || timer.dueAt >= query.dueFrom) &&
     (query.dueTo === undefined || timer.dueAt < query.dueTo)
   );
+}
+
+function summaryOf({
+  id,
+  spec: { url, method, tags },
+  dueAt,
+  retryAt,
+  attemptsMade,
+  lease,
+  ended,
+}: Timer): TimerSummary {
+  return { id, spec: { url, method, tags }, dueAt, retryAt, attemptsMade, lease, ended };
 }
 
 function keyOf(tenant: string, key: string): string {

@@ -1,6 +1,6 @@
 import type { Destination } from '../timer/destination.ts';
 import type { TimerId } from '../timer/id.ts';
-import type { NewTimer, Status, Timer } from '../timer/timer.ts';
+import type { NewTimer, Spec, Status, Timer } from '../timer/timer.ts';
 import type { Settlement } from '../timer/transition.ts';
 
 /**
@@ -20,7 +20,7 @@ export interface Store {
   /** One timer, open or ended. */
   get(id: TimerId): Promise<Timer | undefined>;
 
-  /** A page of timers, newest first by creation. Reads a bounded number of rows, so that a page may be short, or empty, before the end. */
+  /** A page of timers, newest first by creation. Reads a bounded number of rows, so that a page may be short, or empty, before the end. Throws `overloaded` where too many are being read. */
   list(query: ListQuery): Promise<Page>;
 
   /** Replaces a timer that nobody holds, on a client's behalf. */
@@ -50,7 +50,7 @@ export interface Store {
   /** The ledger: how many timers there are in each state. Cheap, and exact. */
   counts(nowMs: number): Promise<Counts>;
 
-  /** The same numbers, counted row by row: slow on large stores, and equal to `counts` unless something is broken. */
+  /** The same numbers, counted row by row: slow on large stores, and equal to `counts` unless something is broken. Throws as `list`. */
   audit(nowMs: number): Promise<Counts>;
 
   /** The store's clock. */
@@ -83,8 +83,13 @@ export interface ListQuery {
   readonly dueTo?: number;
 }
 
+/** What a list says of a timer: nothing that may be long, so that a page stays small. Every Timer is one. */
+export interface TimerSummary extends Pick<Timer, 'id' | 'dueAt' | 'retryAt' | 'attemptsMade' | 'lease' | 'ended'> {
+  readonly spec: Pick<Spec, 'url' | 'method' | 'tags'>;
+}
+
 export interface Page {
-  readonly timers: readonly Timer[];
+  readonly timers: readonly TimerSummary[];
   /** Where the next page begins (`before`); null at the end. */
   readonly next: TimerId | null;
 }
@@ -103,7 +108,7 @@ export interface ClaimRequest {
   readonly leaseUntil: number;
   /** At most this many timers … */
   readonly limit: number;
-  /** … which together have at most this many bytes of spec (but at least one timer, if any). */
+  /** … which together have at most this many bytes of spec (but at least one timer, if any). An engine may count a little more than there are. */
   readonly bytesMax: number;
   /** Leases that ran out by then may be taken over; -Infinity for none. */
   readonly expiredBy: number;

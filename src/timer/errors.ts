@@ -8,6 +8,7 @@ export const errorCodes = {
   unsupported_media_type: 'The body must be sent as application/json.',
   body_too_large: 'The body is larger than the server takes.',
   invalid_id: 'The id is no UUID.',
+  misdirected_host: 'The server is not known under the host name that the request was sent to.',
   not_found: 'There is no such timer, or no such page.',
   method_not_allowed: 'The resource does not know this method.',
   too_late: 'The timer has been sent, or is about to be, so that this can no longer be promised.',
@@ -15,7 +16,7 @@ export const errorCodes = {
   not_ended: 'This is only possible when the timer has ended; it has not.',
   changed_meanwhile: 'The timer was changed by somebody else again and again while this was tried; try again.',
   idempotency_conflict: 'The idempotency key was used before with another request.',
-  overloaded: 'Too many creates are waiting to be stored; nothing was stored.',
+  overloaded: 'Too much is under way or waiting; nothing was stored.',
   store_unavailable: 'The database does not answer; nothing was stored or changed.',
   store_full: 'The disk or the database is full; nothing was stored or changed.',
   commit_unknown:
@@ -65,4 +66,10 @@ export function isStoreOutage(error: unknown): error is PunctualError {
   return error instanceof PunctualError && storeOutages.has(error.code);
 }
 
-const storeOutages: ReadonlySet<ErrorCode> = new Set(['store_unavailable', 'store_full', 'commit_unknown']);
+const storeOutages: ReadonlySet<ErrorCode> = new Set([
+  'store_unavailable',
+  'store_full',
+  'commit_unknown',
+  // Found while the service runs: what it knows must not be thrown away before somebody has put the file right.
+  'store_not_a_database',
+]);

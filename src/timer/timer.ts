@@ -96,7 +96,7 @@ export function attemptAt(timer: Pick<Timer, 'dueAt' | 'retryAt'>): number {
 }
 
 /** The state that a client sees at `nowMs`: a timer claimed ahead of its time is still waiting. */
-export function statusAt(timer: Timer, nowMs: number): Status {
+export function statusAt(timer: Pick<Timer, 'dueAt' | 'retryAt' | 'lease' | 'ended'>, nowMs: number): Status {
   if (timer.ended) return timer.ended.status;
   return timer.lease && attemptAt(timer) <= nowMs ? 'executing' : 'waiting';
 }

@@ -1,6 +1,6 @@
 import { PunctualError } from '../../timer/errors.ts';
 import { toWire } from './faults.ts';
-import type { Answer, Call, Work } from './protocol.ts';
+import type { Answer, Call } from './protocol.ts';
 import type { Transaction } from './transaction.ts';
 import type { Writes } from './writes.ts';
 
@@ -8,43 +8,46 @@ import type { Writes } from './writes.ts';
 export class GroupCommit {
   readonly #writes: Writes;
   readonly #transaction: Transaction;
-  #work: Work = { commits: 0, rows: 0 };
 
   constructor(writes: Writes, transaction: Transaction) {
     this.#writes = writes;
     this.#transaction = transaction;
   }
 
-  /** What has been committed so far. */
-  get work(): Work {
-    return this.#work;
-  }
-
-  /** Every call's answer, in their order. Where one fails, each is run in a transaction of its own, so that it fails alone. */
+  /**
+   * Every call's answer, in their order. Where one fails, each is run in a transaction of its own, so that it fails alone. Where none can
+   * begin, all are refused at once: each alone would wait for the same lock again.
+   */
   run(calls: readonly Call[]): Answer[] {
+    try {
+      this.#transaction.begin();
+    } catch (error) {
+      return refuse(calls, error);
+    }
     try {
       return this.#runTogether(calls);
     } catch (error) {
-      if (!(error instanceof PunctualError)) throw error;
       // Running again what may have been committed could do it twice.
-      if (calls.length === 1 || error.code === 'commit_unknown') {
-        return calls.map(([number]) => [number, toWire(error), undefined]);
-      }
-      return calls.flatMap((call) => this.run([call]));
+      const rerun = calls.length > 1 && error instanceof PunctualError && error.code !== 'commit_unknown';
+      return rerun ? calls.flatMap((call) => this.run([call])) : refuse(calls, error);
     }
   }
 
   #runTogether(calls: readonly Call[]): Answer[] {
     // What a transaction that failed left behind.
     this.#writes.forget();
-    const { answers, rows } = this.#transaction.run(() => ({
-      answers: calls.map((call): Answer => [call[0], null, invoke(this.#writes, call)]),
-      rows: this.#writes.writeLedger(),
-    }));
-    const { commits, rows: before } = this.#work;
-    this.#work = { commits: commits + (rows > 0 ? 1 : 0), rows: before + rows };
-    return answers;
+    return this.#transaction.finish(() => {
+      const answers = calls.map((call): Answer => [call[0], null, invoke(this.#writes, call)]);
+      this.#writes.writeLedger();
+      return answers;
+    });
   }
+}
+
+/** The same error for every call. Throws it where it is none of ours: the connection is of no more use. */
+function refuse(calls: readonly Call[], error: unknown): Answer[] {
+  if (!(error instanceof PunctualError)) throw error;
+  return calls.map(([number]) => [number, toWire(error), undefined]);
 }
 
 /** Calls the verb; `Call` says no more of its arguments than that they belong to it. */

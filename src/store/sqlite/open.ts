@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PunctualError } from '../../timer/errors.ts';
 import { isBusy, openFault } from './faults.ts';
+import { FileWatch, goneFault } from './file-watch.ts';
 import { migrate } from './migrate.ts';
 import type { WorkerData } from './protocol.ts';
 
@@ -50,19 +51,26 @@ export function locate(path: string): string {
   return existsSync(absolute) ? realpathSync(absolute) : join(realpathSync(folder), basename(absolute));
 }
 
-/** The writer's connection, and the lock that keeps other processes out while it is open. */
+/** A connection, and what belongs to it. */
 export interface OpenFile {
   readonly database: DatabaseSync;
   close(): void;
 }
 
+/** The writer's connection, and the lock that keeps other processes out while it is open. */
+export interface OpenForWriting extends OpenFile {
+  readonly watch: FileWatch;
+}
+
 /** Opens the file for writing, makes it where it is missing, and brings its schema up to date. Throws a PunctualError, or what SQLite throws. */
-export function openForWriting({ path, pageCountMax, expireLeases }: WorkerData): OpenFile {
+export function openForWriting({ path, pageCountMax, expireLeases }: WorkerData): OpenForWriting {
   const opened: DatabaseSync[] = [];
   const close = () => {
     for (const database of opened) database.close();
   };
   try {
+    // The next thread of a service that runs must find what the one before it left.
+    if (!expireLeases && !existsSync(path)) throw goneFault(`${path} was removed`, path);
     makePrivate(path);
     const database = connect(path);
     opened.push(database);
@@ -73,7 +81,7 @@ export function openForWriting({ path, pageCountMax, expireLeases }: WorkerData)
     if (pageCountMax !== null) database.exec(`PRAGMA max_page_count = ${pageCountMax}`);
     migrate(database, { path, applicationId });
     if (expireLeases) expireAllLeases(database);
-    return { database, close };
+    return { database, close, watch: new FileWatch(path) };
   } catch (error) {
     close();
     throw error;

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../timer/errors.ts';
 import type { TimerId } from '../../timer/id.ts';
 import type { ClaimRequest, Counts, HoldResult, InsertResult, ListQuery } from '../store.ts';
-import type { HoldRow, NewRow, ReleaseRow, SettlementRow, TimerRow } from './rows.ts';
+import type { HoldRow, NewRow, ReleaseRow, SettlementRow, SummaryRow, TimerRow } from './rows.ts';
 
 // What the threads say to each other.
 
@@ -21,7 +21,7 @@ export interface WriteVerbs {
 /** What the reader's thread does; each verb sees one moment of the database. */
 export interface ReadVerbs {
   get(id: TimerId): TimerRow | undefined;
-  list(query: ListQuery): { readonly rows: TimerRow[]; readonly next: TimerId | null };
+  list(query: ListQuery): { readonly rows: SummaryRow[]; readonly next: TimerId | null };
   counts(nowMs: number): Counts;
   audit(nowMs: number): Counts;
 }
@@ -53,16 +53,8 @@ export interface WireError {
 
 export type Answer = readonly [number: number, error: WireError | null, value: unknown];
 
-/** How much a writer has done since it started. */
-export interface Work {
-  /** Transactions that wrote something. */
-  readonly commits: number;
-  /** Rows inserted, updated or deleted, the ledger's not among them. */
-  readonly rows: number;
-}
-
 /** From a worker: first whether it could open the file, then answers as they come. */
 export type Report =
   | { readonly kind: 'open' }
   | { readonly kind: 'fault'; readonly error: WireError }
-  | { readonly kind: 'answers'; readonly answers: readonly Answer[]; readonly work: Work | null };
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[] };

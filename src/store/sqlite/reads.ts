@@ -1,25 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Destination } from '../../timer/destination.ts';
 import { idFromBytes, idToBytes, type TimerId } from '../../timer/id.ts';
-import type { EndedStatus } from '../../timer/timer.ts';
+import { attemptAt, type Status } from '../../timer/timer.ts';
 import type { Counts, ListQuery } from '../store.ts';
 import type { ReadVerbs } from './protocol.ts';
-import { decodeTags, rowOf, type StoredRow, type TimerRow } from './rows.ts';
+import {
+  decodeTags,
+  type ListedRow,
+  rowOf,
+  type StoredRow,
+  type SummaryRow,
+  summaryRowOf,
+  type TimerRow,
+} from './rows.ts';
 import { type Prepared, prepareAll, readStatements } from './statements.ts';
-
-/** What the filters of `list` look at. */
-type ListedRow = readonly [
-  id: Uint8Array,
-  tenant: string,
-  url: string,
-  dueAt: number,
-  spec: string | null,
-  status: EndedStatus | null,
-  executing: 0 | 1,
-];
-
-/** A page has at most this many characters of URLs and bodies (but at least one timer), whatever its limit: it is held in memory. */
-const pageCharsMax = 4_194_304;
 
 /** The reading verbs. They run inside a transaction that the caller begins, so that each sees one moment of the database. */
 export class Reads implements ReadVerbs {
@@ -32,24 +26,23 @@ export class Reads implements ReadVerbs {
   }
 
   get(id: TimerId): TimerRow | undefined {
-    return this.#get(idToBytes(id));
+    const { getOpen, getEnded } = this.#statements;
+    const bytes = idToBytes(id);
+    const row = getOpen.get(bytes) ?? getEnded.get(bytes);
+    return row && rowOf(row as unknown as StoredRow);
   }
 
-  list(query: ListQuery): { rows: TimerRow[]; next: TimerId | null } {
-    const rows: TimerRow[] = [];
+  list(query: ListQuery): { rows: SummaryRow[]; next: TimerId | null } {
+    const rows: SummaryRow[] = [];
     let read = 0;
-    let chars = 0;
-    let last: TimerId | null = null;
+    let last: Uint8Array | undefined;
     for (const row of this.#newestFirst(query)) {
-      if (rows.length >= query.limit || read >= this.#listRowsMax || chars >= pageCharsMax) {
-        return { rows, next: last };
+      if (rows.length >= query.limit || read >= this.#listRowsMax) {
+        return { rows, next: last ? idFromBytes(last) : null };
       }
       read++;
-      last = idFromBytes(row[0]);
-      if (!matches(row, query)) continue;
-      const found = this.#get(row[0])!;
-      chars += found[11].length + (found[14]?.length ?? 0);
-      rows.push(found);
+      last = row[0];
+      if (matches(row, query)) rows.push(summaryRowOf(row));
     }
     return { rows, next: null };
   }
@@ -91,17 +84,12 @@ export class Reads implements ReadVerbs {
     return { ...rest, waiting: open - executing, executing, overdue, oldestOverdueAt: oldest };
   }
 
-  #get(id: Uint8Array): TimerRow | undefined {
-    const row = this.#statements.getOpen.get(id) ?? this.#statements.getEnded.get(id);
-    return row && rowOf(row as unknown as StoredRow);
-  }
-
   /** Open and ended timers in one order. Where the status asked for rules one table out, only the other is read. */
-  *#newestFirst({ before, status, nowMs }: ListQuery): Generator<ListedRow> {
+  *#newestFirst({ before, status }: ListQuery): Generator<ListedRow> {
     const cursor = before === undefined ? afterAllIds : idToBytes(before);
     const open = status === undefined || status === 'waiting' || status === 'executing';
     const ended = status === undefined || !open;
-    const opens = open ? this.#statements.listOpen.iterate(nowMs, cursor) : [][Symbol.iterator]();
+    const opens = open ? this.#statements.listOpen.iterate(cursor) : [][Symbol.iterator]();
     const endeds = ended ? this.#statements.listEnded.iterate(cursor) : [][Symbol.iterator]();
     try {
       let left = listed(opens.next());
@@ -133,15 +121,19 @@ function numbers(row: unknown): readonly number[] {
   return row as readonly number[];
 }
 
-function matches([, tenant, url, dueAt, spec, status, executing]: ListedRow, query: ListQuery): boolean {
+function matches([, tenant, dueAt, retryAt, , owner, , url, spec, status]: ListedRow, query: ListQuery): boolean {
   return (
     tenant === query.tenant &&
-    (query.status === undefined || query.status === (status ?? (executing ? 'executing' : 'waiting'))) &&
+    (query.status === undefined || query.status === (status ?? openStatus())) &&
     (query.destination === undefined || isFor(url, query.destination)) &&
     (query.tag === undefined || decodeTags(spec).includes(query.tag)) &&
     (query.dueFrom === undefined || dueAt >= query.dueFrom) &&
     (query.dueTo === undefined || dueAt < query.dueTo)
   );
+
+  function openStatus(): Status {
+    return owner !== null && attemptAt({ dueAt, retryAt }) <= query.nowMs ? 'executing' : 'waiting';
+  }
 }
 
 /** A URL as `Spec` has it always has a slash behind its destination. */

@@ -1,7 +1,16 @@
 import { idFromBytes, type TimerId } from '../../timer/id.ts';
 import type { Attempt } from '../../timer/outcome.ts';
-import { attemptAt, type EndedStatus, type NewTimer, type Spec, type Timer } from '../../timer/timer.ts';
-import type { HeldSettlement } from '../store.ts';
+import {
+  attemptAt,
+  type Ended,
+  type EndedStatus,
+  type Lease,
+  type Method,
+  type NewTimer,
+  type Spec,
+  type Timer,
+} from '../../timer/timer.ts';
+import type { HeldSettlement, TimerSummary } from '../store.ts';
 
 // Timers as rows, in both directions. Rows cross the border between threads as flat arrays of plain values: they are copied several
 // times faster than timers would be, and the database takes them as they are.
@@ -27,7 +36,38 @@ export type TimerRow = readonly [
 ];
 
 /** A row as it comes from the database: like a TimerRow, but for the id's bytes. */
-export type StoredRow = readonly [Uint8Array, ...unknown[]];
+export type StoredRow = readonly [
+  id: Uint8Array,
+  ...columns: TimerRow extends readonly [TimerId, ...infer Rest] ? Rest : never,
+];
+
+/** What a list reads of a timer; `at` as in a TimerRow. */
+export type ListedRow = readonly [
+  id: Uint8Array,
+  tenant: string,
+  dueAt: number,
+  retryAt: number | null,
+  at: number,
+  owner: string | null,
+  attemptsMade: number,
+  url: string,
+  spec: string | null,
+  status: EndedStatus | null,
+];
+
+/** What a list says of a timer. */
+export type SummaryRow = readonly [
+  id: TimerId,
+  dueAt: number,
+  retryAt: number | null,
+  at: number,
+  owner: string | null,
+  attemptsMade: number,
+  url: string,
+  method: Method,
+  tags: readonly string[],
+  status: EndedStatus | null,
+];
 
 /** A new timer; the fingerprint is there if and only if the key is. */
 export type NewRow = readonly [
@@ -56,7 +96,18 @@ export type SettlementRow = readonly [
 ];
 
 export function rowOf([id, ...values]: StoredRow): TimerRow {
-  return [idFromBytes(id), ...values] as unknown as TimerRow;
+  return [idFromBytes(id), ...values];
+}
+
+/** Leaves out what is long: headers do not cross the border between threads. */
+export function summaryRowOf([id, , dueAt, retryAt, at, owner, made, url, spec, status]: ListedRow): SummaryRow {
+  const { method = omitted.method, tags = omitted.tags } = unpack(spec);
+  return [idFromBytes(id), dueAt, retryAt, at, owner, made, url, method, tags, status];
+}
+
+/** The bytes of a row's spec as they are stored, for `ClaimRequest.bytesMax`: never fewer than `specBytes`, and nothing is parsed for it. */
+export function bytesOf([, , , , , , , , , , , url, , spec, body]: StoredRow): number {
+  return Buffer.byteLength(url) + Buffer.byteLength(spec ?? '') + Buffer.byteLength(body ?? '');
 }
 
 export function encodeNew({ id, tenant, spec, dueAt, idempotency }: NewTimer): NewRow {
@@ -107,22 +158,43 @@ export function decodeTimer(row: TimerRow): Timer {
     attemptsMade,
     attemptsMax,
     claim,
-    lease: owner === null ? null : { owner, until: at },
+    lease: leaseOf(owner, at),
     begunClaim: begun,
-    ended: status === null ? null : { status, at },
+    ended: endedOf(status, at),
   };
 }
 
-export function decodeSpec(row: TimerRow): Spec {
+export function decodeSummary(row: SummaryRow): TimerSummary {
+  const [id, dueAt, retryAt, at, owner, attemptsMade, url, method, tags, status] = row;
+  return {
+    id,
+    spec: { url, method, tags },
+    dueAt,
+    retryAt,
+    attemptsMade,
+    lease: leaseOf(owner, at),
+    ended: endedOf(status, at),
+  };
+}
+
+function leaseOf(owner: string | null, until: number): Lease | null {
+  return owner === null ? null : { owner, until };
+}
+
+function endedOf(status: EndedStatus | null, at: number): Ended | null {
+  return status === null ? null : { status, at };
+}
+
+function decodeSpec(row: TimerRow): Spec {
   const [, , , , , , , , , , , url, , spec, body] = row;
   if (spec === null) return { ...omitted, url, body };
-  const { retry, ...packed } = JSON.parse(spec) as PackedSpec;
+  const { retry, ...packed } = unpack(spec);
   return { ...omitted, ...packed, url, body, ...(retry && { retry: unpackRetry(retry) }) };
 }
 
 /** The tags of a `spec` column. */
 export function decodeTags(spec: string | null): readonly string[] {
-  return spec === null ? omitted.tags : ((JSON.parse(spec) as PackedSpec).tags ?? omitted.tags);
+  return unpack(spec).tags ?? omitted.tags;
 }
 
 /**
@@ -142,6 +214,10 @@ type PackedRetry = readonly [maxAttempts: number, initialMs: number, maxMs: numb
 
 interface PackedSpec extends Partial<Omit<Spec, 'url' | 'body' | 'retry'>> {
   retry?: PackedRetry;
+}
+
+function unpack(spec: string | null): PackedSpec {
+  return spec === null ? {} : (JSON.parse(spec) as PackedSpec);
 }
 
 function packRetry({ maxAttempts, initialMs, maxMs, factor }: Spec['retry']): PackedRetry {

@@ -24,10 +24,10 @@ export const writeStatements = {
   insertNew: `INSERT INTO timers (bucket, id, tenant, key, due_at, claim_at, claim, attempts_made, attempts_max, url, spec, body)
     VALUES (0, ?1, ?2, ?3, ?4, ?4, 0, 0, ?5, ?6, ?7, ?8)`,
 
-  // timers' primary key and timers_free. Columns as in a TimerRow, the status aside.
-  insertOpen: `INSERT INTO timers (bucket, id, tenant, key, due_at, retry_at, claim_at, owner, claim, begun, attempts_made, attempts_max,
+  // timers' primary key and timers_free. Columns as in a TimerRow, owner and status aside.
+  insertOpen: `INSERT INTO timers (bucket, id, tenant, key, due_at, retry_at, claim_at, claim, begun, attempts_made, attempts_max,
       url, attempts, spec, body)
-    VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 
   // history's primary key and history_ended. Columns as in a TimerRow, the owner aside.
   insertEnded: `INSERT INTO history (bucket, id, tenant, key, due_at, retry_at, ended_at, claim, begun, attempts_made, attempts_max,
@@ -115,12 +115,12 @@ export const readStatements = {
   // history's primary key, one row.
   getEnded: `SELECT ${endedColumns} FROM history WHERE bucket = 0 AND id = ?`,
 
-  // Walks timers' primary key downwards, and is stopped by its reader. Reads what the filters need, in particular no bodies.
-  listOpen: `SELECT id, tenant, url, due_at, spec, NULL, owner IS NOT NULL AND coalesce(retry_at, due_at) <= ?
+  // Walks timers' primary key downwards, and is stopped by its reader. Reads neither bodies nor attempts. Columns as in a ListedRow.
+  listOpen: `SELECT id, tenant, due_at, retry_at, claim_at, owner, attempts_made, url, spec, NULL
     FROM timers WHERE bucket = 0 AND id < ? ORDER BY id DESC`,
 
   // Walks history's primary key downwards, likewise.
-  listEnded: `SELECT id, tenant, url, due_at, spec, status, 0
+  listEnded: `SELECT id, tenant, due_at, retry_at, ended_at, NULL, attempts_made, url, spec, status
     FROM history WHERE bucket = 0 AND id < ? ORDER BY id DESC`,
 
   // ledger's primary key, the one row.

@@ -16,9 +16,18 @@ import type {
   Release,
   Store,
 } from '../store.ts';
+import { InFlight } from './in-flight.ts';
 import { locate } from './open.ts';
-import type { ReadVerbs, Work, WriteVerbs } from './protocol.ts';
-import { decodeTimer, encodeNew, encodeSettlement, encodeTimer, type HoldRow, type TimerRow } from './rows.ts';
+import type { ReadVerbs, WriteVerbs } from './protocol.ts';
+import {
+  decodeSummary,
+  decodeTimer,
+  encodeNew,
+  encodeSettlement,
+  encodeTimer,
+  type HoldRow,
+  type TimerRow,
+} from './rows.ts';
 import { WorkerConnection } from './worker-connection.ts';
 
 export interface SqliteStoreOptions {
@@ -30,12 +39,6 @@ export interface SqliteStoreOptions {
   readonly listRowsMax?: number;
 }
 
-/** For an operator to watch. */
-export interface SqliteStatistics extends Work {
-  /** Calls that have not been answered yet, reads and writes. */
-  readonly queueLength: number;
-}
-
 /**
  * The embedded store: one SQLite file, which one process has open. Two worker threads do the work, so that a commit or a long read
  * never holds up the thread that fires timers: a writer, which puts all that waits into one transaction, and a reader beside it, which sees
@@ -44,6 +47,9 @@ export interface SqliteStatistics extends Work {
 export class SqliteStore implements Store {
   readonly #writer: WorkerConnection<WriteVerbs>;
   readonly #reader: WorkerConnection<ReadVerbs>;
+  /** A page is about 2 MB at most, and waits in the reader's queue behind the pages before it. */
+  readonly #lists = new InFlight({ max: 8, refusal: '8 lists are being read already: try again in a moment' });
+  readonly #audits = new InFlight({ max: 1, refusal: 'the timers are being counted already: try again later' });
   /** The file's clock is this machine's, so no thread needs to be asked for it. */
   readonly #clock: DatabaseSync;
   readonly #time: StatementSync;
@@ -88,8 +94,8 @@ export class SqliteStore implements Store {
   }
 
   async list(query: ListQuery): Promise<Page> {
-    const { rows, next } = await this.#reader.call('list', query);
-    return { timers: rows.map(decodeTimer), next };
+    const { rows, next } = await this.#lists.run(() => this.#reader.call('list', query));
+    return { timers: rows.map(decodeSummary), next };
   }
 
   async change({ before, after }: Change): Promise<'applied' | 'lost'> {
@@ -132,7 +138,7 @@ export class SqliteStore implements Store {
   }
 
   audit(nowMs: number): Promise<Counts> {
-    return this.#reader.call('audit', nowMs);
+    return this.#audits.run(() => this.#reader.call('audit', nowMs));
   }
 
   async time(): Promise<number> {
@@ -145,11 +151,6 @@ export class SqliteStore implements Store {
     // The last connection that closes copies the WAL into the file, and that must be the one that can write.
     await this.#reader.close();
     await this.#writer.close();
-  }
-
-  /** What the writer has done since the store was opened, and how much is waiting. */
-  stats(): SqliteStatistics {
-    return { ...this.#writer.work, queueLength: this.#writer.queueLength + this.#reader.queueLength };
   }
 }
 

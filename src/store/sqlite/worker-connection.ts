@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, PunctualError } from '../../timer/errors.ts';
 import { fromWire } from './faults.ts';
-import type { Answer, Call, Report, Work, WorkerData } from './protocol.ts';
+import type { Answer, Call, Report, WorkerData } from './protocol.ts';
 
 /** An interface with nothing but methods. */
 type VerbsOf<Verbs> = Record<keyof Verbs, (...args: never[]) => unknown>;
@@ -35,9 +35,6 @@ export class WorkerConnection<Verbs extends VerbsOf<Verbs>> {
   #fault: PunctualError | undefined;
   #lastNumber = 0;
   #pauseMs = pauseMsMin;
-  #work: Work = { commits: 0, rows: 0 };
-  /** What workers had done that are gone. */
-  #workBefore: Work = { commits: 0, rows: 0 };
   #closing = false;
 
   private constructor(options: WorkerConnectionOptions) {
@@ -49,16 +46,6 @@ export class WorkerConnection<Verbs extends VerbsOf<Verbs>> {
     const connection = new WorkerConnection<Verbs>(options);
     await connection.#start({ pauseMs: 0, expireLeases: true });
     return connection;
-  }
-
-  /** Calls that have not been answered. */
-  get queueLength(): number {
-    return this.#pending.size;
-  }
-
-  /** What has been written since `open`. */
-  get work(): Work {
-    return sum(this.#workBefore, this.#work);
   }
 
   call<Verb extends keyof Verbs & string>(
@@ -101,7 +88,7 @@ export class WorkerConnection<Verbs extends VerbsOf<Verbs>> {
       let cause: unknown;
       let open = false;
       worker.on('message', (report: Report) => {
-        if (report.kind === 'answers') this.#settle(report.answers, report.work);
+        if (report.kind === 'answers') this.#settle(report.answers);
         if (report.kind === 'fault') cause = fromWire(report.error);
         if (report.kind !== 'open') return;
         open = true;
@@ -120,9 +107,8 @@ export class WorkerConnection<Verbs extends VerbsOf<Verbs>> {
     });
   }
 
-  #settle(answers: readonly Answer[], work: Work | null): void {
+  #settle(answers: readonly Answer[]): void {
     this.#pauseMs = pauseMsMin;
-    if (work) this.#work = work;
     for (const [number, error, value] of answers) {
       const pending = this.#pending.get(number);
       this.#pending.delete(number);
@@ -134,8 +120,6 @@ export class WorkerConnection<Verbs extends VerbsOf<Verbs>> {
   #restart(cause: unknown): void {
     const pauseMs = this.#pauseMs;
     this.#pauseMs = Math.min(pauseMs * 2, pauseMsMax);
-    this.#workBefore = this.work;
-    this.#work = { commits: 0, rows: 0 };
     // The leases found now are those of this very process. It never rejects: a worker after a pause is replaced in turn.
     void this.#start({ pauseMs, expireLeases: false });
     const detail = cause instanceof Error ? `: ${cause.message}` : '';
@@ -151,10 +135,6 @@ export class WorkerConnection<Verbs extends VerbsOf<Verbs>> {
     const { lostCode, data } = this.#options;
     return new PunctualError(lostCode, { message: `the thread that has ${data.path} open stopped`, cause });
   }
-}
-
-function sum(one: Work, other: Work): Work {
-  return { commits: one.commits + other.commits, rows: one.rows + other.rows };
 }
 
 function unavailable(message: string, cause?: unknown): PunctualError {

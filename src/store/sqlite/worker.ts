@@ -3,7 +3,7 @@ import { PunctualError } from '../../timer/errors.ts';
 import { openFault, toWire } from './faults.ts';
 import { GroupCommit, invoke } from './group-commit.ts';
 import { openForReading, openForWriting } from './open.ts';
-import type { Answer, Call, Report, Work, WorkerData } from './protocol.ts';
+import type { Answer, Call, Report, WorkerData } from './protocol.ts';
 import { Reads } from './reads.ts';
 import { Transaction } from './transaction.ts';
 import { Writes } from './writes.ts';
@@ -11,19 +11,25 @@ import { Writes } from './writes.ts';
 // A thread of the engine: it owns one connection and answers calls from its port until `close` is called.
 
 /** One transaction takes calls until they have this many rows: it bounds its time, and the memory of what it reads. */
-const groupRowsMax = 2_000;
+const writerGroupRowsMax = 2_000;
 
 /** A connection at work. */
 interface Service {
-  answer(calls: readonly Call[]): { readonly answers: readonly Answer[]; readonly work: Work | null };
+  answer(calls: readonly Call[]): Answer[];
   close(): void;
+  /** Calls that wait are answered together until they have this many rows; each by itself with 1. */
+  readonly groupRowsMax: number;
 }
 
 function openWriter(data: WorkerData): Service {
-  const { database, close } = openForWriting(data);
-  const transaction = new Transaction(database, { path: data.path, begin: 'BEGIN IMMEDIATE' });
+  const { database, close, watch } = openForWriting(data);
+  const transaction = new Transaction(database, {
+    path: data.path,
+    begin: 'BEGIN IMMEDIATE',
+    check: () => watch.check(),
+  });
   const group = new GroupCommit(new Writes(database), transaction);
-  return { answer: (calls) => ({ answers: group.run(calls), work: group.work }), close };
+  return { answer: (calls) => group.run(calls), close, groupRowsMax: writerGroupRowsMax };
 }
 
 function openReader(data: WorkerData): Service {
@@ -38,11 +44,12 @@ function openReader(data: WorkerData): Service {
       return [call[0], toWire(error), undefined];
     }
   };
-  return { answer: (calls) => ({ answers: calls.map(read), work: null }), close };
+  // A long read holds up those behind it, but not the answers to those before it.
+  return { answer: (calls) => calls.map(read), close, groupRowsMax: 1 };
 }
 
 /** The calls that wait, up to `groupRowsMax` rows. */
-function drain(port: MessagePort, first: Call): Call[] {
+function drain(port: MessagePort, first: Call, groupRowsMax: number): Call[] {
   const calls = [first];
   let rows = rowsOf(first);
   // Behind `close` nothing comes.
@@ -62,12 +69,12 @@ function rowsOf([, , [batch]]: Call): number {
 function serve(port: MessagePort, service: Service): void {
   const report = (message: Report) => port.postMessage(message);
   port.on('message', (first: Call) => {
-    const calls = drain(port, first);
+    const calls = drain(port, first, service.groupRowsMax);
     const closing = calls.at(-1)![1] === 'close' ? calls.pop()! : undefined;
-    if (calls.length > 0) report({ kind: 'answers', ...service.answer(calls) });
+    if (calls.length > 0) report({ kind: 'answers', answers: service.answer(calls) });
     if (!closing) return;
     service.close();
-    report({ kind: 'answers', answers: [[closing[0], null, undefined]], work: null });
+    report({ kind: 'answers', answers: [[closing[0], null, undefined]] });
     port.close();
   });
   report({ kind: 'open' });

@@ -1,13 +1,12 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { PunctualError } from '../../timer/errors.ts';
 import { idFromBytes, idToBytes, type TimerId } from '../../timer/id.ts';
-import { specBytes } from '../../timer/spec-bytes.ts';
 import type { EndedStatus } from '../../timer/timer.ts';
 import type { ClaimRequest, HoldResult, InsertResult } from '../store.ts';
 import { isConstraintFault } from './faults.ts';
 import type { ChangedFrom, WriteVerbs } from './protocol.ts';
 import {
-  decodeSpec,
+  bytesOf,
   type HoldRow,
   type NewRow,
   type ReleaseRow,
@@ -30,28 +29,23 @@ const noDeltas: Deltas = { accepted: 0, open: 0, done: 0, failed: 0, cancelled: 
 export class Writes implements WriteVerbs {
   readonly #statements: Prepared<keyof typeof writeStatements>;
   #deltas: Deltas = { ...noDeltas };
-  /** Rows written since the last `takeRows`. */
-  #rows = 0;
 
   constructor(database: DatabaseSync) {
     this.#statements = prepareAll(database, writeStatements);
   }
 
-  /** Adds to the ledger what the transaction has changed. Returns the number of rows that it has written. */
-  writeLedger(): number {
+  /** Adds to the ledger what the transaction has changed. */
+  writeLedger(): void {
     const { accepted, open, done, failed, cancelled, uncertain, purged } = this.#deltas;
     if (Object.values(this.#deltas).some((delta) => delta !== 0)) {
       this.#statements.addToLedger.run(accepted, open, done, failed, cancelled, uncertain, purged);
     }
-    const rows = this.#rows;
     this.forget();
-    return rows;
   }
 
   /** Forgets what the transaction has changed, since it was rolled back. */
   forget(): void {
     this.#deltas = { ...noDeltas };
-    this.#rows = 0;
   }
 
   insert(timers: readonly NewRow[]): InsertResult[] {
@@ -63,28 +57,26 @@ export class Writes implements WriteVerbs {
     const { takeOpen, takeEnded, insertOpen, insertEnded } = this.#statements;
     const taken = status === null ? this.#run(takeOpen, id, claim) : this.#run(takeEnded, id, claim, status);
     if (taken === 0) return 'lost';
-    const [, tenant, key, dueAt, retryAt, at, , nextClaim, ...rest] = after;
-    if (after[15] === null) {
-      this.#run(insertOpen, id, tenant, key, dueAt, retryAt, at, null, nextClaim, ...rest.slice(0, -1));
-    } else {
-      this.#run(insertEnded, id, tenant, key, dueAt, retryAt, at, nextClaim, ...rest);
-    }
-    this.#move(status, after[15]);
+    const [, tenant, key, dueAt, retryAt, at, , nextClaim, begun, made, max, url, attempts, spec, body, next] = after;
+    const columns = [id, tenant, key, dueAt, retryAt, at, nextClaim, begun, made, max, url, attempts, spec, body];
+    if (next === null) this.#run(insertOpen, ...columns);
+    else this.#run(insertEnded, ...columns, next);
+    this.#move(status, next);
     return 'applied';
   }
 
   claim({ owner, horizonAt, leaseUntil, limit, bytesMax, expiredBy }: ClaimRequest): TimerRow[] {
     const { claimableFree, claimableHeld, claim } = this.#statements;
-    const rows: TimerRow[] = [];
+    const rows: StoredRow[] = [];
     let bytes = 0;
     // All are read before the first is written: writing would move them within the indexes that are being walked.
     for (const row of merge(claimableFree.iterate(horizonAt), claimableHeld.iterate(expiredBy), limit)) {
-      bytes += specBytes(decodeSpec(row));
+      bytes += bytesOf(row);
       if (rows.length > 0 && bytes > bytesMax) break;
       rows.push(row);
     }
-    for (const [id] of rows) this.#run(claim, owner, leaseUntil, idToBytes(id));
-    return rows;
+    for (const [id] of rows) this.#run(claim, owner, leaseUntil, id);
+    return rows.map(rowOf);
   }
 
   begin(holds: readonly HoldRow[]): HoldResult[] {
@@ -179,9 +171,7 @@ export class Writes implements WriteVerbs {
   }
 
   #run(statement: StatementSync, ...values: SQLInputValue[]): number {
-    const changes = Number(statement.run(...values).changes);
-    this.#rows += changes;
-    return changes;
+    return Number(statement.run(...values).changes);
   }
 }
 
@@ -195,10 +185,10 @@ function rowsOf<Row>(rows: unknown): Row[] {
 }
 
 /** At most `limit` rows of two walks in order of `claim_at` and id. Ends both walks. */
-function* merge(one: Iterator<unknown>, other: Iterator<unknown>, limit: number): Generator<TimerRow> {
-  const next = (walk: Iterator<unknown>): TimerRow | undefined => {
+function* merge(one: Iterator<unknown>, other: Iterator<unknown>, limit: number): Generator<StoredRow> {
+  const next = (walk: Iterator<unknown>): StoredRow | undefined => {
     const { done, value } = walk.next();
-    return done ? undefined : rowOf(value as StoredRow);
+    return done ? undefined : (value as StoredRow);
   };
   try {
     let left = next(one);
@@ -218,8 +208,10 @@ function* merge(one: Iterator<unknown>, other: Iterator<unknown>, limit: number)
   }
 }
 
-function precedes([id, , , , , at]: TimerRow, [otherId, , , , , otherAt]: TimerRow): boolean {
-  return at < otherAt || (at === otherAt && id < otherId);
+function precedes(one: StoredRow, other: StoredRow): boolean {
+  const [id, , , , , at] = one;
+  const [otherId, , , , , otherAt] = other;
+  return at < otherAt || (at === otherAt && Buffer.compare(id, otherId) < 0);
 }
 
 /** Puts the timer's id into what the database says of a write that breaks the tables' rules, which is a defect of Punctual. */
