@@ -9,6 +9,8 @@ import { RefusedAddress } from './target-guard.ts';
 
 /** At most this many bytes of a response's body are read; a longer one costs the receiver its connection. */
 const bodyBytesMax = 65_536;
+/** A body that has not ended this long after the head is not waited for, in milliseconds: the verdict is known. */
+const bodyWaitMs = 1_000;
 
 type Controller = Dispatcher.DispatchController;
 type Headers = Record<string, string | string[] | undefined>;
@@ -34,6 +36,7 @@ export interface ExchangeOptions {
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #options: ExchangeOptions;
   readonly #cancelDeadline: () => void;
+  #cancelBodyWait: (() => void) | undefined;
   readonly #text = new ResponseText();
   /** When the request was handed to the socket or, until then, when the attempt began; store's clock. */
   #startedAt: number;
@@ -72,6 +75,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // Informational responses (1xx) come before the real one.
     if (status < 200) return;
     this.#status = status;
+    // Most bodies are there with their head, and have ended before a microtask runs: they cost no alarm.
+    queueMicrotask(() => this.#limitBody());
     if (status === 429 || status === 503) this.#retryAfterMs = this.#readRetryAfter(headers['retry-after']);
   }
 
@@ -90,6 +95,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#status !== null) this.#answered();
     else if (this.#controller) this.#finish('unknown', unknownBecause(error));
     else this.#finish(error instanceof RefusedAddress ? 'blocked' : 'unreachable', unsentBecause(error));
+  }
+
+  #limitBody(): void {
+    if (!this.#finished) this.#cancelBodyWait = this.#options.clock.after(bodyWaitMs, () => this.#onDeadline());
   }
 
   #onDeadline(): void {
@@ -130,6 +139,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#finished) return;
     this.#finished = true;
     this.#cancelDeadline();
+    this.#cancelBodyWait?.();
     const { number, clock, resolve } = this.#options;
     resolve({
       attempt: {

@@ -36,6 +36,8 @@ const afterSending: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'connection closed before the answer was complete',
   [stoppedCode]: 'Punctual was stopped before the answer came',
   UND_ERR_HEADERS_OVERFLOW: "the answer's headers are too large",
+  // undici asserts what an answer must be: that its status is 100 at least.
+  ERR_ASSERTION: 'the answer is not HTTP',
 };
 
 /** Why a call was not sent. */
@@ -52,6 +54,10 @@ export function unsentBecause(error: unknown): string {
 export function unknownBecause(error: unknown): string {
   // Its code may be missing: undici looks the name of the parser's error up by number in a table that has it by name.
   if (error instanceof errors.HTTPParserError) return 'the answer is not HTTP';
+  // undici, which has no option for it, breaks the connection off on status 100 with just these words, and on nothing else that is on the wire.
+  if (error instanceof errors.SocketError && error.message === 'bad response') {
+    return 'the receiver sent 100 Continue unasked, which the HTTP client does not bear';
+  }
   const code = codeOf(error);
   return afterSending[code] ?? `the exchange broke off (${code})`;
 }

@@ -5,6 +5,7 @@ import { Fifo } from './fifo.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { Call, Dispatched, Sent } from './sender.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { type Pace, Turns } from './turns.ts';
 
 /** A call that was handed in and waits for its turn. */
 export interface Waiting {
@@ -25,8 +26,6 @@ export interface LaneView {
   readonly inFlight: number;
   readonly queued: number;
   readonly breaker: BreakerState;
-  /** When an open breaker lets a probe through, store's clock; else null. */
-  readonly opensUntil: number | null;
 }
 
 /** What a lane needs to know of the others when it decides on a new call. */
@@ -45,11 +44,13 @@ const slowAfterMs = 1_000;
 const queueWaitMsMax = 2_000;
 /** With all its slots taken and no answer for this long, a receiver counts as hung. */
 const hungAfterMs = 2_000;
-/** A call that is postponed comes back within these bounds. */
+/** The first of the calls that are sent back comes again within these bounds, unless it is known when the destination opens. */
 const turnMsMin = 250;
 const turnMsMax = 5_000;
-/** Calls that wait for the same moment come back spread over this. */
-const spreadMs = 250;
+/** However slow the receiver, the next one comes again after this; if many lanes send back, after their fair share of time. */
+const spacingMsMax = 10;
+/** Calls that are sent back for the destination's rate come again this long before their token, so that a late one wastes none. */
+const tokenAheadMs = 500;
 /** A receiver that asks for more by Retry-After has its lane closed for this long only; a timer's own retry honours all of it. */
 const slowedMsMax = 60_000;
 /** Lanes without work are forgotten after this, and open breakers of such lanes after that. */
@@ -63,24 +64,24 @@ export class Lane {
   readonly destination: Destination;
   readonly queue = new Fifo<Waiting>();
   readonly #breaker: Breaker;
-  readonly #random: Random;
   readonly #completions = new RateMeter();
   readonly #tokens: TokenBucket | undefined;
+  readonly #turns: Turns;
   #inFlight = 0;
   #onWire = 0;
   /** Since then at least one call has been on the wire and none has come back. */
   #quietSinceAt = 0;
   #slowedUntil = 0;
-  /** The turn of the last call that was postponed for want of room. */
-  #lastTurnAt = 0;
+  /** The breaker's pause for whose end a call was told to come. */
+  #probeTurnAt: number | null = null;
   #usedAt: number;
 
   constructor(
     destination: Destination,
-    options: { readonly random: Random; readonly ratePerSecond: number; readonly now: number },
+    options: { readonly random: Random; readonly pace: Pace; readonly ratePerSecond: number; readonly now: number },
   ) {
     this.destination = destination;
-    this.#random = options.random;
+    this.#turns = new Turns(options.pace);
     this.#breaker = new Breaker(options.random);
     this.#tokens = options.ratePerSecond > 0 ? new TokenBucket(options.ratePerSecond, options.now) : undefined;
     this.#usedAt = options.now;
@@ -96,18 +97,24 @@ export class Lane {
       inFlight: this.#inFlight,
       queued: this.queue.length,
       breaker: this.#breaker.state,
-      opensUntil: this.#breaker.opensUntil,
     };
   }
 
   /** Whether a new call may queue up: as an ordinary call, as the breaker's probe, or not now. */
   admit(now: number, room: Room): 'yes' | 'probe' | Postponed {
     this.#usedAt = now;
-    if (now < this.#slowedUntil) return this.#slowed();
-    if (this.#isHung(now, room.slots)) return postponed('slowed_down', this.#turnAt(now));
-    if (this.#isFull(now, room.queue)) return postponed('lane_full', this.#turnAt(now));
+    if (now < this.#slowedUntil) return this.#slowed(now);
+    if (this.#isHung(now, room.slots)) return this.#hung(now);
+    if (this.#isFull(now, room.queue)) return this.#full(now);
     const admitted = this.#breaker.admit(now);
-    return admitted === 'no' ? this.#brokenUntil(now) : admitted;
+    if (admitted === 'no') return this.#broken(now);
+    if (admitted === 'yes' && this.queue.length === 0 && this.#inFlight < room.slots) this.#turns.passed(now);
+    return admitted;
+  }
+
+  /** Whether calls are out that the lane sent back. */
+  hasTurnsOut(now: number): boolean {
+    return this.#turns.areOut(now);
   }
 
   /** 0 when the destination's rate allows a call now, which then counts; else how long until it does, in milliseconds. */
@@ -132,9 +139,10 @@ export class Lane {
     this.#offWire(now);
   }
 
-  /** The call's permit was refused. */
+  /** The call was not sent: its permit was refused, or its leave. */
   dropped(waiting: Waiting): void {
     this.#inFlight--;
+    this.#tokens?.giveBack();
     this.#letGo(waiting);
   }
 
@@ -153,18 +161,16 @@ export class Lane {
 
   /** After a call came back: while the destination is not to be called, nothing waits for it. Returns how many calls were sent back. */
   clearIfClosed(now: number): number {
-    if (now < this.#slowedUntil) return this.postponeBeyond(0, () => this.#slowed());
-    if (this.#breaker.state === 'open') return this.postponeBeyond(0, () => this.#brokenUntil(now));
+    if (now < this.#slowedUntil) return this.postponeBeyond(0, () => this.#slowed(now));
+    if (this.#breaker.state === 'open') return this.postponeBeyond(0, () => this.#broken(now));
     return 0;
   }
 
   /** Now and then: sends back what would wait too long. Returns how many calls that were. */
   thin(now: number, slots: number): number {
-    if (this.#isHung(now, slots)) return this.postponeBeyond(0, () => postponed('slowed_down', this.#turnAt(now)));
+    if (this.#isHung(now, slots)) return this.postponeBeyond(0, () => this.#hung(now));
     if (!this.#isSlow(now)) return 0;
-    return this.postponeBeyond(this.#sendableWithin(queueWaitMsMax, now), () =>
-      postponed('lane_full', this.#turnAt(now)),
-    );
+    return this.postponeBeyond(this.#sendableWithin(queueWaitMsMax, now), () => this.#full(now));
   }
 
   /** Takes all but the oldest `kept` calls out of the queue and answers them. Returns how many calls that were. */
@@ -203,18 +209,25 @@ export class Lane {
   /**
    * A fresh burst may fill as much of the queue as is left free, which leaves room for others however many lanes do so (the dynamic
    * threshold of switches with shared memory: Choudhury and Hahne, 1998). More than that, or on top of a slow queue, only what is sent
-   * within a second at the rate measured: so a fast receiver's backlog stays in order, and a slow one's goes back to the store.
+   * within a second at the rate measured: so a fast receiver's backlog stays in order, and a slow one's goes back to the store. Where the
+   * destination's rate is limited, that holds for a burst too: what waits for its token longer may outlive its lease.
    */
   #isFull(now: number, queueRoom: number): boolean {
     if (queueRoom <= 0) return true;
     const queued = this.queue.length;
+    if (queued >= this.#tokensWithin(slowAfterMs, now)) return true;
     if (queued < Math.max(queuedMin, queueRoom) && !this.#isSlow(now)) return false;
     return queued >= this.#sendableWithin(slowAfterMs, now);
   }
 
   /** How many calls are sent within `ms`: by the rate measured, but at least once more as many as now. A fresh lane has no rate yet. */
   #sendableWithin(ms: number, now: number): number {
-    return Math.max(this.#inFlight, Math.ceil(this.#completions.perMs(now) * ms));
+    const byReceiver = Math.max(this.#inFlight, Math.ceil(this.#completions.perMs(now) * ms));
+    return Math.min(byReceiver, this.#tokensWithin(ms, now));
+  }
+
+  #tokensWithin(ms: number, now: number): number {
+    return this.#tokens ? Math.floor(this.#tokens.within(ms, now)) : Number.POSITIVE_INFINITY;
   }
 
   #isSlow(now: number): boolean {
@@ -223,31 +236,51 @@ export class Lane {
   }
 
   /**
-   * When a call for which there is no room comes back: behind those that are queued and those that were postponed before it, as fast as
-   * the receiver has been taking them lately.
+   * There is no room: the call comes again behind those that are queued, as fast as the receiver has been taking them lately. That may be
+   * faster than the lanes' shared pace, since what comes at a receiver's own pace is sent and not only claimed and released.
    */
-  #turnAt(now: number): number {
-    const msPerCall = Math.min(1 / this.#completions.perMs(now), turnMsMax);
-    const afterQueue = now + this.queue.length * msPerCall;
-    const turnAt = Math.max(this.#lastTurnAt, afterQueue) + msPerCall;
-    this.#lastTurnAt = Math.min(Math.max(turnAt, now + turnMsMin), now + turnMsMax);
-    return this.#lastTurnAt;
+  #full(now: number): Postponed {
+    const { fairMs } = this.#turns;
+    const msPerCall = this.#msPerCall(now) ?? fairMs;
+    const spacingMs = Math.min(msPerCall, Math.max(spacingMsMax, fairMs));
+    const earliestAt = now + Math.min(Math.max(this.queue.length * msPerCall, turnMsMin), turnMsMax);
+    if (!this.#tokens) return postponed('lane_full', this.#turns.next(now, earliestAt, spacingMs));
+    const tokenAt = now + this.#tokens.waitMs(now, this.queue.length + 1) - tokenAheadMs;
+    const rateSpacingMs = Math.max(spacingMs, this.#tokens.msPerToken);
+    return postponed('lane_full', this.#turns.next(now, Math.max(earliestAt, tokenAt), rateSpacingMs));
   }
 
-  #slowed(): Postponed {
-    return postponed('slowed_down', this.#spread(this.#slowedUntil));
+  #hung(now: number): Postponed {
+    const { fairMs } = this.#turns;
+    const spacingMs = Math.max(fairMs, Math.min(this.#msPerCall(now) ?? fairMs, spacingMsMax));
+    return postponed('slowed_down', this.#turns.next(now, now + turnMsMin, spacingMs));
   }
 
-  #brokenUntil(now: number): Postponed {
+  #slowed(now: number): Postponed {
+    return postponed('slowed_down', this.#turns.next(now, this.#slowedUntil, this.#turns.fairMs));
+  }
+
+  #broken(now: number): Postponed {
     const { opensUntil, probeStartedAt } = this.#breaker;
-    if (opensUntil !== null) return postponed('breaker_open', this.#spread(Math.max(now, opensUntil)));
+    if (opensUntil !== null) return postponed('breaker_open', this.#turnByProbe(now, opensUntil));
     // A probe is on its way. The longer it already takes, the longer it may still take: up to the timer's timeout.
     const probingMs = now - (probeStartedAt ?? now);
-    return postponed('breaker_open', this.#spread(now + Math.min(Math.max(probingMs, turnMsMin), turnMsMax)));
+    const earliestAt = now + Math.min(Math.max(probingMs, turnMsMin), turnMsMax);
+    return postponed('breaker_open', this.#turns.next(now, earliestAt, this.#turns.fairMs));
   }
 
-  #spread(at: number): number {
-    return at + this.#random.fraction() * spreadMs;
+  /** The first call that is sent back during a pause of the breaker comes when that ends, to be the probe, however many have turns. */
+  #turnByProbe(now: number, probeAt: number): number {
+    const earliestAt = Math.max(now, probeAt);
+    if (this.#probeTurnAt === probeAt) return this.#turns.next(now, earliestAt, this.#turns.fairMs);
+    this.#probeTurnAt = probeAt;
+    return this.#turns.ahead(now, earliestAt);
+  }
+
+  /** How the receiver has been taking calls lately; undefined when it never had the time to. */
+  #msPerCall(now: number): number | undefined {
+    const perMs = this.#completions.perMs(now);
+    return perMs > 0 ? 1 / perMs : undefined;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Destination } from '../timer/destination.ts';
 import type { Random } from '../timer/random.ts';
 import { Lane, type LaneView, postponed, type Waiting } from './lane.ts';
 import type { Call, Dispatched, Dispatcher, Sender, Sent } from './sender.ts';
+import type { Pace } from './turns.ts';
 
 export interface LanesOptions {
   readonly sender: Sender;
@@ -44,6 +45,8 @@ export class Lanes implements Dispatcher {
   readonly #waiting = new Set<Lane>();
   /** Alarms of lanes that wait for their rate to allow a call. */
   readonly #rateAlarms = new Map<Lane, () => void>();
+  readonly #pace: Pace = { lanes: 0 };
+  /** Calls that hold a slot, in all lanes together. */
   #inFlight = 0;
   #queued = 0;
   #offering = false;
@@ -87,11 +90,6 @@ export class Lanes implements Dispatcher {
     return this.#queued;
   }
 
-  /** Calls that hold a slot, in all lanes together. */
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
   #admit(call: Call, permit: Waiting['permit'], resolve: Waiting['resolve']): void {
     const now = this.#clock.now();
     if (this.#stopped) return void resolve(postponed('stopping', now));
@@ -108,7 +106,12 @@ export class Lanes implements Dispatcher {
     const known = this.#lanes.get(destination);
     if (known) return known;
     if (this.#lanes.size >= lanesMax) this.#forget((lane) => lane.isForgettable(now, true));
-    const lane = new Lane(destination, { random: this.#random, ratePerSecond: this.#ratePerSecond, now });
+    const lane = new Lane(destination, {
+      random: this.#random,
+      pace: this.#pace,
+      ratePerSecond: this.#ratePerSecond,
+      now,
+    });
     this.#lanes.set(destination, lane);
     this.#cancelSweep ??= this.#clock.after(sweepEveryMs, () => this.#sweep());
     return lane;
@@ -216,6 +219,7 @@ export class Lanes implements Dispatcher {
     const now = this.#clock.now();
     for (const lane of this.#waiting) this.#unqueue(lane, lane.thin(now, this.#slotsPerLane()));
     this.#forget((lane) => lane.isForgettable(now));
+    this.#pace.lanes = this.#lanes.values().reduce((sum, lane) => sum + (lane.hasTurnsOut(now) ? 1 : 0), 0);
     this.#cancelSweep = this.#lanes.size > 0 ? this.#clock.after(sweepEveryMs, () => this.#sweep()) : undefined;
   }
 

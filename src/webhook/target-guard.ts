@@ -98,7 +98,8 @@ function hostOf(destination: Destination): string {
 
 /**
  * An address and, where an IPv6 address carries an IPv4 address that a network may translate it to, that one too: mapped (RFC 4291,
- * section 2.5.5.2), translated (RFC 2765), NAT64 (RFC 6052, section 2.1) and 6to4 (RFC 3056, section 2).
+ * section 2.5.5.2), compatible (section 2.5.5.1 there), translated (RFC 2765), NAT64 (RFC 6052, section 2.1), 6to4 (RFC 3056, section 2)
+ * and Teredo (RFC 4380, section 4: the server's, and the client's with its bits turned over).
  */
 function meaningsOf(address: Address): Address[] {
   if (!(address instanceof ipaddr.IPv6)) return [address];
@@ -110,8 +111,13 @@ function meaningsOf(address: Address): Address[] {
       return [address, new ipaddr.IPv4(bytes.slice(12))];
     case '6to4':
       return [address, new ipaddr.IPv4(bytes.slice(2, 6))];
-    default:
+    case 'teredo':
+      return [address, new ipaddr.IPv4(bytes.slice(4, 8)), new ipaddr.IPv4(bytes.slice(12).map((byte) => byte ^ 0xff))];
+    case 'unspecified':
+    case 'loopback':
       return [address];
+    default:
+      return bytes.slice(0, 12).some((byte) => byte !== 0) ? [address] : [address, new ipaddr.IPv4(bytes.slice(12))];
   }
 }
 

@@ -23,10 +23,25 @@ export class TokenBucket {
     return true;
   }
 
-  /** How long from `now` until there is a token, in milliseconds; 0 if there is one. */
-  waitMs(now: number): number {
+  /** Takes back a token that came to nothing. */
+  giveBack(): void {
+    this.#tokens = Math.min(this.#tokensMax, this.#tokens + 1);
+  }
+
+  get msPerToken(): number {
+    return 1 / this.#perMs;
+  }
+
+  /** How long from `now` until there are so many tokens, if none is taken and none goes to waste, in milliseconds; 0 if there are. */
+  waitMs(now: number, tokens = 1): number {
     this.#fill(now);
-    return Math.max(0, (1 - this.#tokens) / this.#perMs);
+    return Math.max(0, (tokens - this.#tokens) / this.#perMs);
+  }
+
+  /** How many tokens can be taken from `now` until `ms` later, with fractions. */
+  within(ms: number, now: number): number {
+    this.#fill(now);
+    return this.#tokens + ms * this.#perMs;
   }
 
   #fill(now: number): void {

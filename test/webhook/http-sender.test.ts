@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { type AddressInfo, createServer, type LookupFunction, type Socket } from 'node:net';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -217,7 +218,7 @@ describe('delivered', () => {
     });
   });
 
-  test('stays delivered when the body then drips until the deadline', async (t) => {
+  test('is settled a second after the head when the body drips on, and the connection is closed', async (t) => {
     const { send, clock } = aSender(t);
     let dripping = () => {};
     const started = new Promise<void>((resolve) => (dripping = resolve));
@@ -227,13 +228,57 @@ describe('delivered', () => {
     const sending = send({ url: server.url });
     await started;
     await quiet();
-    await clock.advance(14_999);
+    await clock.advance(999);
     for (const socket of server.sockets) socket.write('y');
     await quiet();
+    const closed = Promise.all(Array.from(server.sockets, (socket) => once(socket, 'close')));
     await clock.advance(1);
     const sent = await sending;
     assertOutcome(sent, 'delivered', null);
-    assert.deepEqual([sent.attempt.response, sent.attempt.durationMs], ['xy', 15_000]);
+    assert.deepEqual([sent.attempt.response, sent.attempt.durationMs], ['xy', 1_000]);
+    await closed;
+  });
+
+  test('waits for the body no longer than until the deadline', async (t) => {
+    const { send, clock } = aSender(t);
+    let dripping = () => {};
+    const started = new Promise<void>((resolve) => (dripping = resolve));
+    const server = await aRawServer(t, async (socket) => {
+      await clock.advance(900);
+      socket.write('HTTP/1.1 500 Oh\r\ncontent-length: 100\r\n\r\nx', dripping);
+    });
+    const sending = send({ url: server.url, timeoutMs: 1_000 });
+    await started;
+    await quiet();
+    await clock.advance(100);
+    const sent = await sending;
+    assertOutcome(sent, 'rejected', 'answered with status 500');
+    assert.equal(sent.attempt.durationMs, 1_000);
+  });
+
+  test('sets no alarm for a body that comes with its head, and takes back the one for a body that comes later', async (t) => {
+    for (const [parts, alarmsExpected] of [
+      [['HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi'], 1],
+      [['HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nh', 'i'], 2],
+    ] as const) {
+      const server = await aRawServer(t, async (socket) => {
+        for (const part of parts) {
+          socket.write(part);
+          await quiet();
+        }
+      });
+      const { send, clock } = aSender(t);
+      let alarms = 0;
+      let open = 0;
+      clock.after = () => {
+        alarms++;
+        open++;
+        return () => open--;
+      };
+      assert.equal((await send({ url: server.url })).attempt.response, 'hi');
+      await quiet();
+      assert.deepEqual({ alarms, open }, { alarms: alarmsExpected, open: 0 });
+    }
   });
 
   for (const [what, end] of [
@@ -414,7 +459,17 @@ describe('unknown', () => {
     ['half a status line', 'HTTP/1.1 20', 'connection closed before the answer was complete'],
     ['a head without end', 'HTTP/1.1 200 OK\r\nx-a: b\r\n', 'connection closed before the answer was complete'],
     ['something that is not HTTP', 'SSH-2.0-OpenSSH_9.6\r\n', 'the answer is not HTTP'],
-    ['an upgrade that nobody asked for', 'HTTP/1.1 101 Up\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n', undefined],
+    ['a status that HTTP does not have', 'HTTP/1.1 099 Odd\r\ncontent-length: 0\r\n\r\n', 'the answer is not HTTP'],
+    [
+      '100 Continue, unasked,',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
+      'the receiver sent 100 Continue unasked, which the HTTP client does not bear',
+    ],
+    [
+      'an upgrade that nobody asked for',
+      'HTTP/1.1 101 Up\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
+      'connection closed before the answer was complete',
+    ],
     ['huge headers', `HTTP/1.1 200 OK\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`, "the answer's headers are too large"],
   ] as const) {
     test(`is ${what} for an answer`, async (t) => {
@@ -422,9 +477,18 @@ describe('unknown', () => {
       const sent = await aSender(t).send({ url: server.url });
       assert.equal(sent.attempt.outcome, 'unknown');
       assert.equal(sent.attempt.status, null);
-      if (error) assert.equal(sent.attempt.error, error);
+      assert.equal(sent.attempt.error, error);
     });
   }
+
+  test('is an answer that is not HTTP, after which the next call gets its own answer', async (t) => {
+    const server = await aRawServer(t, (socket, _, number) => {
+      socket.write(number === 1 ? 'HTTP/1.1 099 Odd\r\n\r\n' : 'HTTP/1.1 204 No Content\r\n\r\n');
+    });
+    const { send } = aSender(t, { connectionsPerDestination: 1 });
+    assertOutcome(await send({ url: server.url }), 'unknown', 'the answer is not HTTP');
+    assertOutcome(await send({ url: server.url }), 'delivered', null);
+  });
 
   test('is no answer before the deadline', async (t) => {
     const receiver = await aReceiver(t, { behave: { hang: true } });

@@ -75,7 +75,12 @@ function sentAs(call: Call, outcome: OutcomeKind, startedAt: number, retryAfterM
 
 const healthy = 'http://healthy.test';
 
-const totalsOf = ({ inFlight, queued }: Lanes) => ({ inFlight, queued });
+/** What the lanes hold one by one, added up. */
+function totalsOf(lanes: Lanes) {
+  const views = lanes.view();
+  const sum = (of: 'inFlight' | 'queued') => views.reduce((total, view) => total + view[of], 0);
+  return { inFlight: sum('inFlight'), queued: sum('queued') };
+}
 
 function setUp(options: Partial<LanesOptions> = {}) {
   const clock = new FakeClock();
@@ -116,6 +121,130 @@ async function openBreaker({ network, dispatch }: ReturnType<typeof setUp>): Pro
   await settlePromises();
 }
 
+/** So many timers a controller holds at once. */
+const claimMax = 4_096;
+
+/** The claim loop and the store: what is due is dispatched, what comes back waits in the store until its turn. */
+class SimulatedStore {
+  readonly dispatchedPerSecond: number[] = Array(60).fill(0);
+  readonly #clock: FakeClock;
+  readonly #dispatch: () => Promise<Dispatched>;
+  readonly #waiting = new Map<number, number>();
+  readonly #start: number;
+  /** Everything before is claimed. */
+  #claimableFrom: number;
+  #turns: number[] = [];
+
+  constructor(clock: FakeClock, dispatch: () => Promise<Dispatched>) {
+    this.#clock = clock;
+    this.#dispatch = dispatch;
+    this.#start = clock.now();
+    this.#claimableFrom = clock.now();
+  }
+
+  /** How often a call was given an earlier turn than the one that was sent back before it. */
+  get outOfOrder(): number {
+    return this.#turns.filter((turn, index) => index > 0 && turn < this.#turns[index - 1]!).length;
+  }
+
+  add(at: number, timers = 1): void {
+    const claimableAt = Math.max(at, this.#claimableFrom);
+    this.#waiting.set(claimableAt, (this.#waiting.get(claimableAt) ?? 0) + timers);
+  }
+
+  /** Lets time pass, claiming every `pollMs`; `onPoll` before each. */
+  async run(ms: number, pollMs: number, onPoll = () => {}): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; passedMs += pollMs) {
+      onPoll();
+      for (let claims = this.#claim(claimMax); claims > 0; claims--) void this.#fire();
+      await this.#clock.advance(pollMs);
+    }
+  }
+
+  #claim(max: number): number {
+    const now = this.#clock.now();
+    let claims = 0;
+    for (; this.#claimableFrom <= now; this.#claimableFrom++) {
+      const due = this.#waiting.get(this.#claimableFrom) ?? 0;
+      const claimed = Math.min(due, max - claims);
+      claims += claimed;
+      this.#waiting.delete(this.#claimableFrom);
+      if (claimed < due) {
+        this.#waiting.set(this.#claimableFrom, due - claimed);
+        break;
+      }
+    }
+    return claims;
+  }
+
+  async #fire(): Promise<void> {
+    const second = Math.floor((this.#clock.now() - this.#start) / 1_000);
+    this.dispatchedPerSecond[second]!++;
+    const dispatched = await this.#dispatch();
+    if (dispatched.kind === 'postponed') {
+      this.#turns.push(dispatched.untilAt);
+      this.add(dispatched.untilAt);
+    } else if (dispatched.kind === 'dropped') this.add(this.#clock.now() + 200);
+    else if (dispatched.attempt.outcome !== 'delivered') this.add(this.#clock.now() + 10_000);
+  }
+}
+
+describe('a backlog to dead receivers', () => {
+  /** 100,000 timers that are due at once to so many receivers that refuse, beside a healthy one that gets a call every 20 ms. */
+  async function run(receivers: number, answer: { afterMs: number; outcome: OutcomeKind; retryAfterMs?: number }) {
+    const { clock, network } = setUp();
+    const lanes = new Lanes({ sender: network, clock, random: seededRandom(3) });
+    network.answer = ({ destination }) => (destination === healthy ? { afterMs: 1 } : answer);
+    const timer = aTimer(clock.now());
+    const callTo = (destination: string) =>
+      lanes.dispatch(
+        { timer, destination: destinationOf(`${destination}/`), number: 1, mayLeave: () => true },
+        () => true,
+      );
+    let turn = 0;
+    const store = new SimulatedStore(clock, () => callTo(`http://dead${turn++ % receivers}.test`));
+    store.add(clock.now(), 100_000);
+    const waits: number[] = [];
+    await store.run(60_000, 20, async () => {
+      const dueAt = clock.now();
+      const sent = await callTo(healthy);
+      waits.push(sent.kind === 'sent' ? sent.attempt.startedAt! - 1 - dueAt : Number.POSITIVE_INFINITY);
+    });
+    return { store, network, waits };
+  }
+
+  test('comes back call by call in its order, at most about 1,000 a second, while a healthy lane goes on', async () => {
+    const { store, network, waits } = await run(1, { afterMs: 0, outcome: 'unreachable' });
+    assert.ok(Math.max(...store.dispatchedPerSecond.slice(1)) <= 1_100, String(store.dispatchedPerSecond));
+    assert.ok(Math.min(...store.dispatchedPerSecond.slice(6)) >= 900, String(store.dispatchedPerSecond));
+    const tried = network.sent.length - network.to(healthy).length;
+    // Each probe comes ahead of the line.
+    assert.ok(store.outOfOrder <= tried, `${store.outOfOrder} out of order`);
+    assert.equal(waits.length, 3_000);
+    assert.equal(Math.max(...waits), 0);
+  });
+
+  test('costs no more when it is spread over twenty receivers', async () => {
+    const { store, waits } = await run(20, { afterMs: 0, outcome: 'unreachable' });
+    const perSecond = store.dispatchedPerSecond.slice(20);
+    assert.ok(Math.max(...perSecond) <= 1_300, String(store.dispatchedPerSecond));
+    assert.equal(Math.max(...waits), 0);
+  });
+
+  test('costs no more when the receiver hangs', async () => {
+    const { store, waits } = await run(1, { afterMs: 15_000, outcome: 'unknown' });
+    assert.ok(Math.max(...store.dispatchedPerSecond.slice(3)) <= 1_100, String(store.dispatchedPerSecond));
+    assert.equal(Math.max(...waits), 0);
+  });
+
+  test('has its probe in time however far the turns reach', async () => {
+    const { network } = await run(1, { afterMs: 0, outcome: 'unreachable' });
+    // 1, 2, 4, 8, 16 and 30 s at most.
+    const probes = network.sent.length - network.to(healthy).length;
+    assert.ok(probes >= 10, `${probes} tried`);
+  });
+});
+
 describe('slots', () => {
   test('one destination has at most 64 calls on the wire', () => {
     const { network, lanes, dispatch } = setUp();
@@ -128,7 +257,7 @@ describe('slots', () => {
     const { network, lanes, dispatch } = setUp();
     for (let call = 0; call < 3_000; call++) void dispatch(`http://d${call % 700}.test`);
     assert.equal(network.sent.length, 512);
-    assert.equal(lanes.inFlight, 512);
+    assert.equal(totalsOf(lanes).inFlight, 512);
   });
 
   test('calls of a destination are sent in the order in which they were dispatched', async () => {
@@ -252,7 +381,7 @@ describe('a full lane', () => {
     assert.equal(count(kinds(), 'lane_full'), 0);
   });
 
-  test('sends what it has no room for back to later turns: in order, spread at the receiver’s pace, 0.25 to 5 s away', async () => {
+  test('sends what it has no room for back to later turns: in order, spread at the receiver’s pace, 0.25 s away and more', async () => {
     const { clock, network, dispatch, answers } = setUp({ queuedMax: 300 });
     network.answer = () => ({ afterMs: 100 });
     // 640 a second.
@@ -270,7 +399,7 @@ describe('a full lane', () => {
       turns.toSorted((a, b) => a - b),
     );
     assert.ok(turns.every((turn) => Number.isInteger(turn)));
-    assert.ok(turns[0]! >= clock.now() + 250 && turns.at(-1)! <= clock.now() + 5_000);
+    assert.ok(turns[0]! >= clock.now() + 250 && turns.at(-1)! <= clock.now() + 8_000);
     const withinSecond = turns.filter((turn) => turn >= clock.now() + 1_000 && turn < clock.now() + 2_000).length;
     assert.ok(withinSecond > 500 && withinSecond < 900, `${withinSecond} in one second`);
   });
@@ -321,13 +450,20 @@ describe('the breaker', () => {
     await settlePromises();
     const [view] = lanes.view();
     assert.equal(view?.breaker, 'open');
-    assert.ok(view.opensUntil! >= clock.now() + 500 && view.opensUntil! <= clock.now() + 1_000);
     assert.equal(count(kinds(), 'breaker_open'), 12);
-    for (const answer of answers) {
-      if (answer?.kind !== 'postponed') continue;
-      assert.ok(answer.untilAt >= view.opensUntil! && answer.untilAt <= view.opensUntil! + 251);
-    }
+    const turns = answers.flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    const probeAt = turns[0]!;
+    assert.ok(probeAt >= clock.now() + 500 && probeAt <= clock.now() + 1_000);
+    assert.deepEqual(
+      turns,
+      turns.map((_, index) => probeAt + index),
+    );
     assert.equal(network.sent.length, 9);
+    await clock.advance(probeAt - clock.now() - 1);
+    assert.equal((await dispatch()).kind, 'postponed');
+    await clock.advance(1);
+    void dispatch();
+    assert.equal(network.sent.length, 10);
   });
 
   test('lets exactly one call through when its pause is over, and closes on its answer', async () => {
@@ -355,7 +491,11 @@ describe('the breaker', () => {
     await settlePromises();
     const [view] = lanes.view();
     assert.equal(view?.breaker, 'open');
-    assert.ok(view.opensUntil! >= clock.now() + 1_000);
+    const next = await dispatch();
+    assert.ok(next.kind === 'postponed' && next.untilAt >= clock.now() + 1_000);
+    await clock.advance(next.untilAt - clock.now());
+    void dispatch();
+    assert.equal(network.sent.length, 7);
   });
 
   test('takes the next call for the probe when the probe’s permit is refused', async () => {
@@ -490,6 +630,48 @@ describe('a rate', () => {
     assert.equal(network.sent.length, 1 + 5);
   });
 
+  test('holds back what would wait more than about a second for its token, and has it come in time for its own', async () => {
+    const { clock, network, lanes, dispatch, answers, kinds } = setUp({ ratePerSecond: 5 });
+    for (let call = 0; call < 100; call++) void dispatch();
+    await settlePromises();
+    assert.ok(lanes.queued <= 6, `${lanes.queued} queued`);
+    const turns = answers.flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    assert.equal(turns.length, count(kinds(), 'lane_full'));
+    assert.ok(turns[0]! > clock.now() + 250 && turns[0]! <= clock.now() + 1_000);
+    for (let index = 1; index < turns.length; index++) assert.ok(turns[index]! - turns[index - 1]! >= 199);
+    assert.ok(turns.at(-1)! < clock.now() + 20_000);
+    assert.equal(network.sent.length, 1);
+  });
+
+  test('is used up by a backlog whose leases are short, with no call dropped', async () => {
+    const { clock, network, dispatch, kinds } = setUp({ ratePerSecond: 5 });
+    network.answer = () => ({ afterMs: 1 });
+    const store = new SimulatedStore(clock, async () => {
+      const leaseEndsAt = clock.now() + 3_000;
+      return dispatch(healthy, () => clock.now() < leaseEndsAt);
+    });
+    store.add(clock.now(), 200);
+    await store.run(1_000, 200);
+    const before = network.sent.length;
+    await store.run(20_000, 200);
+    assert.equal(network.sent.length - before, 100);
+    assert.equal(count(kinds(), 'dropped'), 0);
+  });
+
+  test('is not used up by calls that were not sent', async () => {
+    for (const leave of [false, true]) {
+      const { clock, network, dispatch, kinds } = setUp({ ratePerSecond: 5 });
+      const send = network.send.bind(network);
+      network.send = async (call) => ({ ...sentAs(call, 'unreachable', clock.now()), withheld: true });
+      for (let call = 0; call < 5; call++) void dispatch(healthy, () => leave);
+      await settlePromises();
+      assert.equal(count(kinds(), 'dropped'), 5);
+      network.send = send;
+      void dispatch();
+      assert.equal(network.sent.length, 1);
+    }
+  });
+
   test('may be less than one', async () => {
     const { clock, network, dispatch } = setUp({ ratePerSecond: 0.5 });
     network.answer = () => ({ afterMs: 1 });
@@ -590,14 +772,16 @@ for (let seed = 1; seed <= 20; seed++) {
   test(`every call is answered exactly once, and counted right, whatever happens (seed ${seed})`, async () => {
     const random = seededRandom(seed);
     const pick = <T>(items: readonly T[]): T => items[Math.floor(random.fraction() * items.length)]!;
+    const totalMax = pick([1, 8, 64]);
     const { clock, network, lanes, dispatch, kinds } = setUp({
-      totalMax: pick([1, 8, 64]),
+      totalMax,
       perDestinationMax: pick([1, 4, 64]),
       queuedMax: pick([10, 500]),
       ratePerSecond: pick([0, 0, 20]),
     });
     const outcomes = ['delivered', 'delivered', 'rejected', 'unknown', 'unreachable', 'blocked'] as const;
     network.answer = () => ({ afterMs: pick([0, 1, 50, 3_000, 15_000]), outcome: pick(outcomes) });
+    let pending = 0;
     const permits = [
       () => true,
       () => true,
@@ -607,7 +791,11 @@ for (let seed = 1; seed <= 20; seed++) {
       async () => false,
       () =>
         new Promise<boolean>((resolve) => {
-          clock.after(100, () => resolve(true));
+          pending++;
+          clock.after(100, () => {
+            pending--;
+            resolve(true);
+          });
         }),
     ];
     for (let step = 0; step < 60; step++) {
@@ -616,15 +804,20 @@ for (let seed = 1; seed <= 20; seed++) {
       for (const each of [...network.onWire].filter(() => random.fraction() < 0.1)) {
         each.finish(pick(outcomes), pick([undefined, undefined, 1_500]));
       }
-      const views = lanes.view();
-      const sum = (of: 'inFlight' | 'queued') => views.reduce((total, view) => total + view[of], 0);
-      assert.deepEqual(totalsOf(lanes), { inFlight: sum('inFlight'), queued: sum('queued') });
+      await settlePromises();
+      assert.deepEqual(totalsOf(lanes), { inFlight: network.onWire.size + pending, queued: lanes.queued });
     }
     if (seed % 2 === 0) lanes.stop();
-    await clock.advance(60_000);
+    // With a single slot, what is queued may take 15 s each, one after the other.
+    await clock.advance(180_000);
     assert.equal(count(kinds(), 'open'), 0);
     assert.equal(count(kinds(), 'sent'), network.sent.length);
     assert.deepEqual(totalsOf(lanes), { inFlight: 0, queued: 0 });
+    assert.equal(lanes.queued, 0);
+    if (seed % 2 === 0) return;
+    network.answer = () => undefined;
+    for (let call = 0; call < totalMax + 3; call++) void dispatch(`http://fresh${call}.test`);
+    assert.equal(network.onWire.size, totalMax);
   });
 }
 
@@ -636,7 +829,7 @@ test('a call that the sender withheld is dropped, frees its slot, and is no answ
   await clock.advance(0);
   assert.deepEqual(answers, Array(10).fill({ kind: 'dropped' }));
   assert.equal(lanes.view()[0]?.breaker, 'closed');
-  assert.equal(lanes.inFlight, 0);
+  assert.deepEqual(totalsOf(lanes), { inFlight: 0, queued: 0 });
   network.send = send;
   dispatch();
   await clock.advance(0);

@@ -21,6 +21,11 @@ describe('a literal address', () => {
     ['169.254.0.0/16', 'http://[::ffff:a9fe:a9fe]:8080/'],
     ['link-local', 'http://[64:ff9b::169.254.169.254]/'],
     ['link-local', 'http://[2002:a9fe:a9fe::1]/'],
+    ['loopback', 'http://[::127.0.0.1]/'],
+    ['169.254.0.0/16', 'http://[::a9fe:a9fe]/'],
+    // A Teredo address holds its server's address, and its client's with the bits turned over.
+    ['link-local', 'http://[2001:0:a9fe:a9fe::1]/'],
+    ['link-local', 'http://[2001:0:808:808:0:0:5601:5601]/'],
     ['link-local', 'http://0xa9fea9fe/'],
     ['link-local', 'http://2852039166/'],
     ['link-local', 'http://0251.0376.0251.0376/'],
@@ -45,6 +50,10 @@ describe('a literal address', () => {
     ['private', 'http://127.0.0.1/'],
     ['10.1.2.3', 'http://10.1.2.4/'],
     ['::ffff:0:0/96', 'http://1.2.3.4/'],
+    ['0.0.0.0/8', 'http://[::1]/'],
+    ['0.0.0.0/8', 'http://[::]/'],
+    ['link-local', 'http://[2606::169.254.169.254]/'],
+    ['link-local', 'http://[2001:0:808:808:0:0:a9fe:a9fe]/'],
     ['loopback', 'http://localhost/'],
     ['loopback', 'http://127.0.0.1.example.com/'],
   ] as const) {
