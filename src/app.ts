@@ -85,8 +85,8 @@ async function start({ config, log, clock, sqlite, path }: Ground): Promise<App>
   });
   await synchroniser.start();
 
-  const { sender, lanes } = buildLanes(config, clock);
   const observer = new ControllerTelemetry({ log, metrics, recent });
+  const { sender, lanes } = buildLanes(config, clock, observer);
   const owner = `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`;
   const controller = new Controller({
     owner,
@@ -112,7 +112,13 @@ async function start({ config, log, clock, sqlite, path }: Ground): Promise<App>
     measures: recent,
     health: { ready: () => readiness({ stopping, controller, clock }) },
     metrics,
-    limits: { bodyBytes: config.bodyBytesMax, batchBytes: config.batchBytesMax, batchMax: batchTimersMax },
+    limits: {
+      bodyBytes: config.bodyBytesMax,
+      batchBytes: config.batchBytesMax,
+      batchMax: batchTimersMax,
+      connections: config.connectionsMax,
+    },
+    hosts: config.hosts.length === 0 && !isLoopback(config.host) ? 'any' : config.hosts,
     echo,
     version: packageJson.version,
   });
@@ -126,10 +132,11 @@ async function start({ config, log, clock, sqlite, path }: Ground): Promise<App>
     echo,
     async stop() {
       stopping = true;
+      const graceEndsAt = clock.monotonic() + config.shutdownGraceMs;
       const left = await controller.stop(config.shutdownGraceMs);
       if (left > 0)
         log.warn({ count: left }, 'what came of calls could not be stored; they are taken over at the next start');
-      await Promise.race([server.close(), sleep(clock, config.shutdownGraceMs)]);
+      await Promise.race([server.close(), sleep(clock, graceEndsAt - clock.monotonic())]);
       await sender.close();
       synchroniser.stop();
       await sqlite.close();
@@ -168,7 +175,11 @@ function buildMetrics({
   });
 }
 
-function buildLanes(config: Config, clock: SystemClock): { sender: HttpSender; lanes: Lanes } {
+function buildLanes(
+  config: Config,
+  clock: SystemClock,
+  telemetry: ControllerTelemetry,
+): { sender: HttpSender; lanes: Lanes } {
   const sender = new HttpSender({
     clock,
     guard: new TargetGuard({ refuse: config.blockedTargets }),
@@ -183,6 +194,7 @@ function buildLanes(config: Config, clock: SystemClock): { sender: HttpSender; l
     totalMax: config.callsMax,
     queuedMax: config.heldMax,
     ratePerSecond: config.callsPerSecondPerDestination,
+    onBreaker: (destination, change) => telemetry.breaker(destination, change),
   });
   return { sender, lanes };
 }

@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import { type Fault, PunctualError } from './timer/errors.ts';
 import { parseDuration } from './timer/request.ts';
 
@@ -13,9 +14,11 @@ export interface Setting<T> {
   readonly allowed: string;
   /** Reads a user's text; undefined when it is not allowed. */
   readonly parse: (text: string) => T | undefined;
+  /** Whether its text may hold a password, and is never shown. */
+  readonly secret?: boolean;
 }
 
-type Described<T> = Pick<Setting<T>, 'env' | 'meaning'>;
+type Described<T> = Pick<Setting<T>, 'env' | 'meaning' | 'secret'>;
 
 function text(setting: Described<string> & { default: string; allowed: string; pattern: RegExp }): Setting<string> {
   const { pattern, ...rest } = setting;
@@ -81,17 +84,38 @@ function ranged(
 
 /** A list separated by commas; empty text is the empty list. */
 function list(
-  setting: Described<readonly string[]> & { default: string; allowed: string; pattern: RegExp },
+  setting: Described<readonly string[]> & { default: string; allowed: string; isEntry: (entry: string) => boolean },
 ): Setting<readonly string[]> {
-  const { pattern, ...rest } = setting;
+  const { isEntry, ...rest } = setting;
   const split = (given: string) =>
     given
       .split(',')
       .map((entry) => entry.trim())
       .filter(Boolean);
-  const parse = (given: string) => (split(given).every((entry) => pattern.test(entry)) ? split(given) : undefined);
+  const parse = (given: string) => (split(given).every(isEntry) ? split(given) : undefined);
   return { ...rest, default: split(setting.default), defaultText: setting.default || 'none', parse };
 }
+
+/** Whether webhook/target-guard.ts can make sense of it (a test compares). */
+function isTarget(entry: string): boolean {
+  return ipaddr.isValidCIDR(entry) || ipaddr.isValid(entry) || specialRanges.has(entry);
+}
+
+const specialRanges: ReadonlySet<string> = new Set([
+  'unspecified',
+  'broadcast',
+  'multicast',
+  'link-local',
+  'loopback',
+  'carrier-grade-nat',
+  'private',
+  'reserved',
+  'unique-local',
+  'ipv4-mapped',
+  '6to4',
+  'teredo',
+  'benchmarking',
+]);
 
 /** Every setting of Punctual. docs/config.md has the same table (a test compares). */
 export const settings = {
@@ -109,8 +133,24 @@ export const settings = {
     max: 65_535,
     meaning: 'Port to listen on; 0 takes any free one.',
   }),
+  hosts: list({
+    env: 'HOSTS',
+    default: '',
+    allowed: 'host names or addresses without ports, by commas',
+    isEntry: (entry) => /^([\w.-]+|\[[\da-f:.]+\])$/i.test(entry),
+    meaning:
+      'Host names that requests may name besides those of loopback. Without any, a service beyond loopback takes all.',
+  }),
+  connectionsMax: integer({
+    env: 'CONNECTIONS_MAX',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    meaning: 'Connections of clients at once; more are closed as they come.',
+  }),
   databaseUrl: text({
     env: 'DATABASE_URL',
+    secret: true,
     default: 'sqlite:./punctual.db',
     allowed: 'sqlite:PATH',
     pattern: /^sqlite:.+$/,
@@ -219,7 +259,7 @@ export const settings = {
     env: 'INSERT_QUEUE_BYTES_MAX',
     default: '64MiB',
     min: '1MiB',
-    max: '64GiB',
+    max: '256MiB',
     meaning: 'The size of all creates that may wait to be stored; more are refused with 503.',
   }),
   insertWaitMsMax: duration({
@@ -282,9 +322,10 @@ export const settings = {
   }),
   blockedTargets: list({
     env: 'BLOCKED_TARGETS',
-    default: 'link-local',
-    allowed: 'CIDR ranges, or loopback, private, link-local, …, by commas',
-    pattern: /^[\w.:/-]+$/,
+    // Beyond link-local: where AWS over IPv6 and Alibaba Cloud tell a machine its credentials.
+    default: 'link-local,fd00:ec2::254,100.100.100.200',
+    allowed: 'CIDR ranges, addresses, or loopback, private, link-local, …, by commas',
+    isEntry: isTarget,
     meaning: 'Addresses that are never called. Block loopback and private too where strangers may create timers.',
   }),
   historyMs: duration({
@@ -322,18 +363,20 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     if (given === undefined) return [name, setting.default];
     const value = setting.parse(given);
     const pointer = flag === undefined ? setting.env : `--${flagOf(name as SettingName)}`;
-    if (value === undefined)
-      faults.push({ pointer, detail: `is ${JSON.stringify(given)}; allowed: ${setting.allowed}` });
+    const shown = setting.secret
+      ? 'is not allowed (it is not shown, it may hold a password)'
+      : `is ${JSON.stringify(given)}`;
+    if (value === undefined) faults.push({ pointer, detail: `${shown}; allowed: ${setting.allowed}` });
     return [name, value];
   });
-  if (faults.length > 0) throw new PunctualError('invalid_configuration', { faults });
   const config = Object.fromEntries(values) as Config;
-  checkTogether(config);
+  faults.push(...faultsBetween(config));
+  if (faults.length > 0) throw new PunctualError('invalid_configuration', { faults });
   return config;
 }
 
-/** Rules between settings. */
-function checkTogether(config: Config): void {
+/** Rules between settings. One that is wrong by itself is undefined here, and breaks none of them. */
+function faultsBetween(config: Config): Fault[] {
   const faults: Fault[] = [];
   if (config.timeoutMsDefault > config.timeoutMsMax)
     faults.push({ pointer: 'TIMEOUT', detail: 'is longer than TIMEOUT_MAX' });
@@ -342,5 +385,5 @@ function checkTogether(config: Config): void {
   if (config.callsPerDestinationMax > config.callsMax) {
     faults.push({ pointer: 'CALLS_PER_DESTINATION_MAX', detail: 'is more than CALLS_MAX' });
   }
-  if (faults.length > 0) throw new PunctualError('invalid_configuration', { faults });
+  return faults;
 }

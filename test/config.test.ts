@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import ipaddr from 'ipaddr.js';
 import { flagOf, loadConfig, type SettingName, settings } from '../src/config.ts';
+import { destinationOf } from '../src/timer/destination.ts';
 import type { PunctualError } from '../src/timer/errors.ts';
+import { TargetGuard } from '../src/webhook/target-guard.ts';
 
 const names = Object.keys(settings) as SettingName[];
 
@@ -53,6 +56,68 @@ test('settings that contradict each other are refused', () => {
     'POLL_INTERVAL is longer than HORIZON: timers would be late',
     'CALLS_PER_DESTINATION_MAX is more than CALLS_MAX',
   ]);
+});
+
+test('what contradicts another setting is reported with what is wrong by itself', () => {
+  assert.deepEqual(faultsOf({ PORT: 'x', TIMEOUT: '10m' }), [
+    'PORT is "x"; allowed: 0 to 65535',
+    'TIMEOUT is longer than TIMEOUT_MAX',
+  ]);
+});
+
+test("the database's password is not shown", () => {
+  for (const faults of [
+    faultsOf({ DATABASE_URL: 'postgres://u:secret@h/db' }),
+    faultsOf({}, { databaseUrl: 'postgres://u:secret@h/db' }),
+  ]) {
+    assert.equal(faults.length, 1);
+    assert.match(faults[0]!, /^(DATABASE_URL|--database-url) is not allowed .*; allowed: sqlite:PATH$/);
+    assert.doesNotMatch(faults[0]!, /secret/);
+  }
+});
+
+test('BLOCKED_TARGETS takes exactly what the guard can read', () => {
+  assert.equal(faultsOf({ BLOCKED_TARGETS: 'loopback,nonsense' }).length, 1);
+  const known = [ipaddr.IPv4, ipaddr.IPv6].flatMap(({ prototype }) =>
+    Object.keys((prototype as unknown as { SpecialRanges: object }).SpecialRanges),
+  );
+  assert.ok(known.includes('linkLocal'));
+  const kebab = known.map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
+  const entries = [
+    '10.0.0.0/8',
+    '10.0.0.0/33',
+    'fc00::/7',
+    '::1',
+    '1.2.3',
+    'example.com',
+    'nonsense',
+    'local-',
+    ...kebab,
+  ];
+  for (const entry of entries) {
+    const taken = faultsOf({ BLOCKED_TARGETS: entry }).length === 0;
+    const read = () => new TargetGuard({ refuse: [entry] });
+    if (taken) assert.doesNotThrow(read, entry);
+    else assert.throws(read, entry);
+  }
+});
+
+test("every cloud's metadata service is blocked unless told otherwise", () => {
+  const guard = new TargetGuard({ refuse: loadConfig({}, {}).blockedTargets });
+  for (const host of ['169.254.169.254', '[fd00:ec2::254]', '100.100.100.200']) {
+    assert.ok(guard.refusedLiteral(destinationOf(`http://${host}/`)), host);
+  }
+});
+
+test('host names are given without ports', () => {
+  assert.deepEqual(loadConfig({ HOSTS: 'timers.example, [fd00::1],10.0.0.7' }, {}).hosts, [
+    'timers.example',
+    '[fd00::1]',
+    '10.0.0.7',
+  ]);
+  for (const wrong of ['timers.example:80', 'http://timers.example', 'a/b', '*']) {
+    assert.equal(faultsOf({ HOSTS: wrong }).length, 1, wrong);
+  }
 });
 
 test('docs/config.md has every setting as it is, and no other', async () => {

@@ -82,6 +82,42 @@ test('docs/operating.md has every metric, and no other', async () => {
   assert.deepEqual(documented.filter((name) => name.startsWith('punctual_')).sort(), own.sort());
 });
 
+/** The lines that src/ logs, as `level message`, with what is filled into a message as `…`. */
+async function loggedMessages(): Promise<string[]> {
+  const paths = await Array.fromAsync(glob('src/**/*.ts', { cwd: root }));
+  const texts = (await Promise.all(paths.map(read))).join('\n');
+  const calls = texts.matchAll(/\blog(?:ger)?\.(trace|debug|info|warn|error)\([^;]*?(['"`])((?:(?!\2).)+)\2,?\s*\)/g);
+  // What api/core/change.ts logs when a change is done.
+  const changes = texts.matchAll(/\bdone: (['`])((?:(?!\1).)+)\1/g);
+  const messages = [
+    ...Array.from(calls, ([, level, , message]) => `${level} ${message}`),
+    ...Array.from(changes, ([, , message]) => `info ${message}`),
+  ];
+  return messages.map((message) => message.replaceAll(/\$\{[^}]+\}/g, '…'));
+}
+
+test('docs/operating.md has every log message with its level, and no other', async () => {
+  const rows = [...(await read('docs/operating.md')).matchAll(/^\| \d0 (\w+) \| (.+?) \|/gm)];
+  const documented = rows.flatMap(([, level, cell]) =>
+    [...cell!.matchAll(/`([^`]+)`/g)].map(([, message]) => `${level} ${message}`),
+  );
+  const logged = await loggedMessages();
+  assert.ok(logged.length >= 20);
+  const fits = (message: string, pattern: string) =>
+    new RegExp(`^${pattern.split('…').map(RegExp.escape).join('\\w+')}$`).test(message);
+  assert.deepEqual(
+    logged.filter((pattern) => !documented.some((message) => fits(message, pattern))),
+    [],
+    'logged, and not documented',
+  );
+  assert.deepEqual(
+    documented.filter((message) => !logged.some((pattern) => fits(message, pattern))),
+    // Fastify's own.
+    ['info Server listening at …'],
+    'documented, and not logged',
+  );
+});
+
 test("README.md's table of settings has names and defaults as they are", async () => {
   const defaults = new Map<string, string>(
     Object.values(settings).map(({ env, defaultText }) => [env, defaultText] as const),

@@ -2,9 +2,10 @@ import { type TSchema, Type } from 'typebox';
 import { PunctualError } from '../timer/errors.ts';
 import type { TimerRequest } from '../timer/request.ts';
 import { type Accepted, createTimers, type Order } from './core/create.ts';
+import { inTurns } from './core/in-turns.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiApp } from './http.ts';
-import { problemOf, problemResponses } from './problem.ts';
+import { createProblems, problemOf, problemResponses } from './problem.ts';
 import { ref } from './schemas.ts';
 import { asFastifyWants, type ShapeCheck, type Validation } from './validation.ts';
 import { acceptedView } from './views.ts';
@@ -24,7 +25,7 @@ export function batchRoute(app: ApiApp, deps: ApiDeps, validation: Validation): 
     },
     async (request) => {
       if (request.headers['idempotency-key'] !== undefined) throw keyOfBatch();
-      const orders = request.body.timers.map((item) => orderOf(item, checkItem));
+      const orders = await inTurns(request.body.timers, (item) => orderOf(item, checkItem));
       return { results: (await createTimers(deps, orders)).map(resultView) };
     },
   );
@@ -81,15 +82,6 @@ const documentation = {
       },
       { description: 'A result for each timer.' },
     ),
-    ...problemResponses(
-      'invalid_request',
-      'malformed_json',
-      'unsupported_media_type',
-      'body_too_large',
-      'overloaded',
-      'store_unavailable',
-      'store_full',
-      'commit_unknown',
-    ),
+    ...problemResponses(...createProblems),
   },
 };

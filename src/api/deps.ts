@@ -33,6 +33,8 @@ export interface ApiDeps extends CoreDeps {
   readonly health: HealthSource;
   readonly metrics: MetricsSource;
   readonly limits: ApiLimits;
+  /** The host names, without ports, that requests may be sent to besides those of loopback; or whether that does not matter. */
+  readonly hosts: readonly string[] | 'any';
   /** Whether the built-in receiver is there. */
   readonly echo: boolean;
   /** Of this program, for the documentation. */
@@ -84,4 +86,6 @@ export interface ApiLimits {
   readonly batchBytes: number;
   /** How many timers one batch create may bring. */
   readonly batchMax: number;
+  /** Connections at once; more are closed as they come. */
+  readonly connections: number;
 }

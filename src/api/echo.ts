@@ -11,9 +11,9 @@ import { problemResponses } from './problem.ts';
 import { withoutSecrets } from './views.ts';
 
 /** So many calls are remembered. */
-export const echoCallsKept = 100;
+const echoCallsKept = 100;
 /** So many bytes of a call's body are kept and said back. */
-export const echoBodyBytesMax = 64 * 1024;
+const echoBodyBytesMax = 64 * 1024;
 const delayMsMax = 30_000;
 
 interface EchoCall {

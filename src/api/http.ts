@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Transform } from 'node:stream';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { PunctualError } from '../timer/errors.ts';
+import { inexactIntegers } from './inexact-integers.ts';
 
 /** The server as the route files know it: the types of requests and replies follow from the schemas. */
 export type ApiApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -12,7 +14,11 @@ export function acceptJsonOnly(app: ApiApp): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
     if (text === '') return done(null, undefined);
-    parse(request, text, (error, value) => done(error && malformed(text), value));
+    parse(request, text, (error, value) => {
+      if (error) return done(malformed(text));
+      const faults = inexactIntegers(text);
+      done(faults.length > 0 ? new PunctualError('invalid_request', { faults }) : null, value);
+    });
   });
 }
 
@@ -66,23 +72,36 @@ function refuseOtherMethods(app: ApiApp, url: string, known: readonly string[]):
 
 /** Bodies that are smaller than this are not worth counting: how many there are is bounded by the connections. */
 const largeBodyBytes = 16_384;
-/** All larger bodies that are being read or handled may together have this many bytes. */
+/** Of all larger bodies that are being read or handled, together so many bytes may have arrived. */
 const largeBodiesBytesMax = 64 * 1024 * 1024;
 
-/** Refuses large bodies, before they are read, while those that are under way fill the memory that is meant for them. */
+/**
+ * Refuses large bodies while those under way fill the memory that is meant for them: before it is read where its length is declared,
+ * else as soon as it grows too far. What has not arrived takes no memory, and is not counted.
+ */
 export function boundLargeBodies(app: ApiApp): void {
-  let underWay = 0;
-  app.addHook('onRequest', (request, reply, done) => {
+  let arrived = 0;
+  app.addHook('preParsing', (request, reply, payload, done) => {
     const { bodyLimit } = request.routeOptions;
-    const bytes = request.headers['transfer-encoding'] ? bodyLimit : Number(request.headers['content-length'] ?? 0);
+    const chunked = request.headers['transfer-encoding'] !== undefined;
+    const declared = Number(request.headers['content-length'] ?? 0);
     // What is too large is refused by its own rule.
-    if (!(bytes > largeBodyBytes && bytes <= bodyLimit)) return done();
-    if (underWay + bytes > largeBodiesBytesMax) return done(new PunctualError('overloaded', { message: bodiesFull }));
-    underWay += bytes;
+    if (!chunked && !(declared > largeBodyBytes && declared <= bodyLimit)) return done(null, payload);
+    const full = () => new PunctualError('overloaded', { message: bodiesFull });
+    if (arrived + declared > largeBodiesBytesMax) return done(full());
+    let own = 0;
     reply.raw.once('close', () => {
-      underWay -= bytes;
+      arrived -= own;
     });
-    done();
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        own += chunk.length;
+        arrived += chunk.length;
+        next(arrived > largeBodiesBytesMax ? full() : null, chunk);
+      },
+    });
+    payload.once('error', (error) => counted.destroy(error));
+    done(null, payload.pipe(counted));
   });
 }
 

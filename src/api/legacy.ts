@@ -4,7 +4,7 @@ import { createTimer } from './core/create.ts';
 import { readTimer, requireTimerId } from './core/read.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiApp } from './http.ts';
-import { problemResponses } from './problem.ts';
+import { createProblems, problemResponses } from './problem.ts';
 import { idParams, keySchema } from './schemas.ts';
 import { acceptedView, timeLeft } from './views.ts';
 
@@ -51,17 +51,7 @@ function createSchema(urlCharsMax: number) {
     ),
     response: {
       200: Type.Object({ id, time_left: wholeSeconds }, { description: 'The timer is stored.' }),
-      ...problemResponses(
-        'invalid_request',
-        'malformed_json',
-        'unsupported_media_type',
-        'body_too_large',
-        'idempotency_conflict',
-        'overloaded',
-        'store_unavailable',
-        'store_full',
-        'commit_unknown',
-      ),
+      ...problemResponses(...createProblems, 'idempotency_conflict'),
     },
   };
 }

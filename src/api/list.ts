@@ -44,6 +44,6 @@ const listSchema = {
       },
       { description: 'A page of timers.' },
     ),
-    ...problemResponses('invalid_request', 'store_unavailable'),
+    ...problemResponses('invalid_request', 'overloaded', 'store_unavailable'),
   },
 };

@@ -8,6 +8,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   unsupported_media_type: 415,
   body_too_large: 413,
   invalid_id: 400,
+  misdirected_host: 421,
   not_found: 404,
   method_not_allowed: 405,
   too_late: 409,
@@ -23,7 +24,7 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   invalid_configuration: 500,
   cannot_listen: 500,
   store_locked: 500,
-  store_not_a_database: 500,
+  store_not_a_database: 503,
   store_not_ours: 500,
   store_too_new: 500,
   store_migration_changed: 500,
@@ -40,7 +41,7 @@ export interface Problem {
   errors?: Fault[];
 }
 
-export const problemMediaType = 'application/problem+json';
+const problemMediaType = 'application/problem+json';
 
 /** At most this many faults are named in one answer. */
 const faultsShown = 50;
@@ -137,10 +138,32 @@ const rawStatuses: Readonly<Record<string, readonly [number, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 };
 
+/** What can be wrong with the body of any call. */
+const bodyProblems = [
+  'invalid_request',
+  'malformed_json',
+  'unsupported_media_type',
+  'body_too_large',
+  'overloaded',
+] as const satisfies readonly ErrorCode[];
+/** Why the store may not have written. */
+const writeProblems = ['store_unavailable', 'store_full', 'commit_unknown'] as const satisfies readonly ErrorCode[];
+
+/** The refusals of every call that creates timers. */
+export const createProblems: readonly ErrorCode[] = [...bodyProblems, ...writeProblems];
+/** The refusals of every call that changes a timer. */
+export const changeProblems: readonly ErrorCode[] = [
+  ...bodyProblems,
+  'invalid_id',
+  'not_found',
+  'changed_meanwhile',
+  ...writeProblems,
+];
+
 /** For the documentation of a route: the answers with these codes, and those that every route can give. */
 export function problemResponses(...codes: ErrorCode[]): object {
   const responses: Record<number, { description: string; content: object }> = {};
-  for (const code of [...codes, 'internal' as const]) {
+  for (const code of [...codes, 'misdirected_host' as const, 'internal' as const]) {
     const status = statusByCode[code];
     const line = `\`${code}\`: ${errorCodes[code]}`;
     responses[status] = {

@@ -41,6 +41,8 @@ export class Refusals {
     }
     this.#outages.set(error.code, { since: now, unsaid: 0 });
     const also = last?.unsaid ? { others_since: last.unsaid } : {};
-    this.#deps.logger.warn({ err: error, code: error.code, ...also, ...where }, 'request refused');
+    // A queue that is full has no story behind it; what a store says of itself has.
+    const story = error.cause === undefined ? {} : { err: error.cause };
+    this.#deps.logger.warn({ code: error.code, reason: error.message, ...story, ...also, ...where }, 'request refused');
   }
 }

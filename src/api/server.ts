@@ -8,6 +8,7 @@ import type { ApiDeps } from './deps.ts';
 import { openApi, swaggerUi } from './documentation.ts';
 import { echoRoutes } from './echo.ts';
 import { healthRoutes } from './health.ts';
+import { requireKnownHost } from './hosts.ts';
 import { type ApiApp, acceptJsonOnly, boundLargeBodies, watchMethods } from './http.ts';
 import { legacyRoutes } from './legacy.ts';
 import { listRoute } from './list.ts';
@@ -45,6 +46,8 @@ export async function buildServer(deps: ApiDeps): Promise<ApiApp> {
       else socket.destroy();
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = deps.limits.connections;
+  if (deps.hosts !== 'any') requireKnownHost(app, deps.hosts);
   app.setErrorHandler(refusals.answer);
   app.setNotFoundHandler(() => {
     throw new PunctualError('not_found', { message: 'There is no such page.' });

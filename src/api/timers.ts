@@ -4,7 +4,7 @@ import { createTimer } from './core/create.ts';
 import { readTimer, requireTimerId } from './core/read.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiApp } from './http.ts';
-import { problemResponses } from './problem.ts';
+import { changeProblems, createProblems, problemResponses } from './problem.ts';
 import { idParams, keySchema, ref } from './schemas.ts';
 import { acceptedView, timerView } from './views.ts';
 
@@ -39,17 +39,7 @@ const createSchema = {
   body: ref.newTimer,
   response: {
     201: ref.accepted,
-    ...problemResponses(
-      'invalid_request',
-      'malformed_json',
-      'unsupported_media_type',
-      'body_too_large',
-      'idempotency_conflict',
-      'overloaded',
-      'store_unavailable',
-      'store_full',
-      'commit_unknown',
-    ),
+    ...problemResponses(...createProblems, 'idempotency_conflict'),
   },
 };
 
@@ -72,19 +62,6 @@ const editSchema = {
   body: ref.timerPatch,
   response: {
     200: ref.timer,
-    ...problemResponses(
-      'invalid_request',
-      'invalid_id',
-      'malformed_json',
-      'unsupported_media_type',
-      'body_too_large',
-      'not_found',
-      'too_late',
-      'already_ended',
-      'changed_meanwhile',
-      'store_unavailable',
-      'store_full',
-      'commit_unknown',
-    ),
+    ...problemResponses(...changeProblems, 'too_late', 'already_ended'),
   },
 };

@@ -7,11 +7,12 @@ import { cancelTimer, fireTimer, resolveTimer, retryTimer } from './core/change.
 import { requireTimerId } from './core/read.ts';
 import type { ApiDeps, CoreDeps } from './deps.ts';
 import type { ApiApp } from './http.ts';
-import { problemResponses } from './problem.ts';
+import { changeProblems, problemResponses } from './problem.ts';
 import { idParams, ref } from './schemas.ts';
 import { timerView } from './views.ts';
 
-interface Order {
+/** A verdict that needs nothing but the timer's id. */
+interface PlainVerdict {
   readonly verb: string;
   readonly carryOut: (deps: CoreDeps, id: TimerId) => Promise<Timer>;
   readonly summary: string;
@@ -19,8 +20,7 @@ interface Order {
   readonly refusals: readonly ErrorCode[];
 }
 
-/** The verdicts that need nothing but the timer's id. */
-const orders: readonly Order[] = [
+const plainVerdicts: readonly PlainVerdict[] = [
   {
     verb: 'cancel',
     carryOut: cancelTimer,
@@ -48,10 +48,10 @@ const orders: readonly Order[] = [
 
 /** What people decide about a timer. */
 export function verdictRoutes(app: ApiApp, deps: ApiDeps): void {
-  for (const order of orders) {
-    app.post(`/timers/:id/${order.verb}`, { schema: orderSchema(order) }, async (request) => {
+  for (const verdict of plainVerdicts) {
+    app.post(`/timers/:id/${verdict.verb}`, { schema: verdictSchema(verdict) }, async (request) => {
       refuseBody(request.body);
-      const timer = await order.carryOut(deps, requireTimerId(request.params.id));
+      const timer = await verdict.carryOut(deps, requireTimerId(request.params.id));
       return timerView(timer, deps.clock.now());
     });
   }
@@ -70,27 +70,14 @@ function refuseBody(body: unknown): void {
   });
 }
 
-const common: readonly ErrorCode[] = [
-  'invalid_request',
-  'invalid_id',
-  'malformed_json',
-  'unsupported_media_type',
-  'body_too_large',
-  'not_found',
-  'changed_meanwhile',
-  'store_unavailable',
-  'store_full',
-  'commit_unknown',
-];
-
-function orderSchema({ verb, summary, description, refusals }: Order) {
+function verdictSchema({ verb, summary, description, refusals }: PlainVerdict) {
   return {
     tags: ['verdicts'],
     operationId: `${verb}Timer`,
     summary,
     description,
     params: idParams,
-    response: { 200: ref.timer, ...problemResponses(...common, ...refusals) },
+    response: { 200: ref.timer, ...problemResponses(...changeProblems, ...refusals) },
   };
 }
 
@@ -106,5 +93,5 @@ const resolveSchema = {
     { as: Type.Enum(['done', 'failed', 'retry'], { type: 'string' }) },
     { additionalProperties: false, examples: [{ as: 'done' }] },
   ),
-  response: { 200: ref.timer, ...problemResponses(...common, 'too_late', 'already_ended', 'not_ended') },
+  response: { 200: ref.timer, ...problemResponses(...changeProblems, 'too_late', 'already_ended', 'not_ended') },
 };

@@ -1,3 +1,4 @@
+import type { TimerSummary } from '../store/store.ts';
 import { createdAtOf } from '../timer/id.ts';
 import { formatInstant, secondsLeft } from '../timer/instant.ts';
 import type { Attempt } from '../timer/outcome.ts';
@@ -10,7 +11,7 @@ export function acceptedView({ id, dueAt }: Accepted): AcceptedView {
   return { id, status: 'waiting', due_at: formatInstant(dueAt), time_left: secondsLeft(dueAt, createdAtOf(id)) };
 }
 
-export function summaryView(timer: Timer, nowMs: number): SummaryView {
+export function summaryView(timer: TimerSummary, nowMs: number): SummaryView {
   return {
     id: timer.id,
     status: statusAt(timer, nowMs),
@@ -48,7 +49,7 @@ export function timerView(timer: Timer, nowMs: number): TimerView {
 }
 
 /** Whole seconds until the timer is due; 0 when it has ended. */
-export function timeLeft(timer: Timer, nowMs: number): number {
+export function timeLeft(timer: Pick<Timer, 'dueAt' | 'ended'>, nowMs: number): number {
   return timer.ended ? 0 : secondsLeft(timer.dueAt, nowMs);
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ControllerObserver } from '../controller/observer.ts';
-import { destinationOf } from '../timer/destination.ts';
+import { type Destination, destinationOf } from '../timer/destination.ts';
 import { formatInstant } from '../timer/instant.ts';
 import type { Attempt } from '../timer/outcome.ts';
 import { attemptAt, type Timer } from '../timer/timer.ts';
@@ -61,6 +61,7 @@ export class ControllerTelemetry implements ControllerObserver {
     const facts = {
       id: timer.id,
       attempt: attempt?.number,
+      of: settlement.attemptsMax,
       destination: destinationOf(timer.spec.url),
       outcome: attempt?.outcome,
       status: attempt?.status ?? undefined,
@@ -85,6 +86,13 @@ export class ControllerTelemetry implements ControllerObserver {
       { id: timer.id, outcome: settlement.attempts.at(-1)?.outcome },
       'outcome came too late to be written: the timer is in other hands',
     );
+  }
+
+  /** A destination's breaker has opened or closed. */
+  breaker(destination: Destination, change: 'opened' | 'closed'): void {
+    if (change === 'opened')
+      this.#log.warn({ destination }, 'destination does not answer; its timers wait, single ones probe it');
+    else this.#log.info({ destination }, 'destination answers again');
   }
 
   purged(count: number): void {

@@ -1,5 +1,5 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 
 export interface LogOptions {
   readonly level: string;
@@ -7,9 +7,15 @@ export interface LogOptions {
   readonly format: 'json' | 'pretty';
 }
 
+/** So many bytes may wait to be written; lines that come while a reader is stalled are dropped beyond it. */
+const unwrittenBytesMax = 16 * 1024 * 1024;
+
 /** A logger on standard output. Lines are written in the background, so that a slow terminal does not hold up timers. */
 export function createLogger({ level, format }: LogOptions): Logger {
   const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
-  if (format === 'json') return pino(options, pino.destination({ dest: 1, sync: false }));
-  return pino(options, pretty({ destination: 1, sync: false, translateTime: 'SYS:HH:MM:ss.l' }));
+  const destination = pino.destination({ dest: 1, sync: false, maxLength: unwrittenBytesMax });
+  if (format === 'json') return pino(options, destination);
+  // Not pino-pretty's own stream: before it knows that its destination is full, it keeps lines without limit itself.
+  const pretty = prettyFactory({ translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
+  return pino(options, { write: (line) => void destination.write(pretty(line)) });
 }

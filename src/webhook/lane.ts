@@ -146,8 +146,9 @@ export class Lane {
     this.#letGo(waiting);
   }
 
-  /** The call came back. */
-  completed(sent: Sent, isProbe: boolean, now: number): void {
+  /** The call came back. Says whether the breaker has opened or closed by that; a failed probe is no news. */
+  completed(sent: Sent, isProbe: boolean, now: number): 'opened' | 'closed' | undefined {
+    const wasClosed = this.#breaker.state === 'closed';
     this.#inFlight--;
     this.#quietSinceAt = now;
     this.#usedAt = now;
@@ -157,6 +158,9 @@ export class Lane {
     if (sent.retryAfterMs !== undefined) {
       this.#slowedUntil = Math.max(this.#slowedUntil, now + Math.min(sent.retryAfterMs, slowedMsMax));
     }
+    const isClosed = this.#breaker.state === 'closed';
+    if (wasClosed === isClosed) return undefined;
+    return isClosed ? 'closed' : 'opened';
   }
 
   /** After a call came back: while the destination is not to be called, nothing waits for it. Returns how many calls were sent back. */

@@ -17,6 +17,8 @@ export interface LanesOptions {
   readonly queuedMax?: number;
   /** Calls a second to one destination; 0 for no limit. */
   readonly ratePerSecond?: number;
+  /** Told when a destination's breaker opens: it is not called for now, but for single probes; and when it closes again. */
+  readonly onBreaker?: (destination: Destination, change: 'opened' | 'closed') => void;
 }
 
 /** Of the slots that nobody uses, a lane may have at most this part for itself. */
@@ -40,6 +42,7 @@ export class Lanes implements Dispatcher {
   readonly #totalMax: number;
   readonly #queuedMax: number;
   readonly #ratePerSecond: number;
+  readonly #onBreaker: LanesOptions['onBreaker'];
   readonly #lanes = new Map<Destination, Lane>();
   /** Lanes with calls in their queue, in the order in which they get the slots that become free. */
   readonly #waiting = new Set<Lane>();
@@ -62,6 +65,7 @@ export class Lanes implements Dispatcher {
     this.#totalMax = options.totalMax ?? 512;
     this.#queuedMax = options.queuedMax ?? 8_192;
     this.#ratePerSecond = options.ratePerSecond ?? 0;
+    this.#onBreaker = options.onBreaker;
   }
 
   dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched> {
@@ -202,7 +206,8 @@ export class Lanes implements Dispatcher {
       return;
     }
     this.#inFlight--;
-    lane.completed(sent, waiting.isProbe, now);
+    const change = lane.completed(sent, waiting.isProbe, now);
+    if (change) this.#onBreaker?.(lane.destination, change);
     this.#unqueue(lane, lane.clearIfClosed(now));
     waiting.resolve({ kind: 'sent', ...sent });
     this.#offerSlots();

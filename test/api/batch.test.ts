@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { NewTimer } from '../../src/timer/timer.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { assertProblem, Harness, queueOf, receiver } from './harness.ts';
 
 describe('POST /timers/batch', () => {
@@ -107,4 +108,32 @@ describe('POST /timers/batch', () => {
     const problem = assertProblem(await send(item(1_048_576)), 413, 'body_too_large');
     assert.match(problem.detail, /1048576 bytes/);
   });
+});
+
+it('a large batch lets other work through: no more than 100 of its timers are made in one go', async () => {
+  let turn = 0;
+  const madeIn = new Map<number, number>();
+  const random = seededRandom(3);
+  const api = await Harness.start({
+    random: {
+      fraction: () => random.fraction(),
+      fill: (bytes) => {
+        madeIn.set(turn, (madeIn.get(turn) ?? 0) + 1);
+        random.fill(bytes);
+      },
+    },
+  });
+  let over = false;
+  const count = () => {
+    turn += 1;
+    if (!over) setImmediate(count);
+  };
+  count();
+  const timers = Array.from({ length: 1_000 }, () => ({ url: receiver, delay: '1h' }));
+  const answer = await api.post('/timers/batch', { timers });
+  over = true;
+  await api.stop();
+  const { results } = answer.json<{ results: { status: number }[] }>();
+  assert.ok(results.length === 1_000 && results.every(({ status }) => status === 201));
+  assert.ok(Math.max(...madeIn.values()) <= 100);
 });

@@ -76,7 +76,8 @@ export class Harness {
       },
       health: { ready: () => this.readiness },
       metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => 'punctual_up 1\n' },
-      limits: { bodyBytes: 256 * 1024, batchBytes: 1024 * 1024, batchMax: 1_000 },
+      limits: { bodyBytes: 256 * 1024, batchBytes: 1024 * 1024, batchMax: 1_000, connections: 1_000 },
+      hosts: [],
       echo: true,
       version: '0.0.0',
     };

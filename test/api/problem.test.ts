@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { problemOf, problemResponses, statusByCode } from '../../src/api/problem.ts';
@@ -29,7 +29,7 @@ describe('a problem', () => {
 
   it('is documented with every code that shares its status', () => {
     const responses = problemResponses('too_late', 'changed_meanwhile') as Record<number, { description: string }>;
-    assert.deepEqual(Object.keys(responses), ['409', '500']);
+    assert.deepEqual(Object.keys(responses), ['409', '421', '500']);
     assert.match(responses[409]!.description, /`too_late`[\s\S]*`changed_meanwhile`/);
   });
 });
@@ -274,7 +274,7 @@ describe('a client that goes away while its timer is being stored', () => {
     const body = JSON.stringify({ url: receiver, delay: '1h' });
     const socket = connect(Number(port), '127.0.0.1');
     socket.write(
-      `POST /timers HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `POST /timers HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     await arrival;
     socket.destroy();
@@ -291,32 +291,133 @@ describe('a client that goes away while its timer is being stored', () => {
   });
 });
 
-it('large bodies are refused before they are read while those under way fill the memory for them', async (t) => {
-  const harness = await Harness.start({
-    limits: { bodyBytes: 256 * 1024, batchBytes: 40 * 1024 * 1024, batchMax: 1_000 },
+describe('large bodies under way', () => {
+  const mebibyte = 1024 * 1024;
+  let harness: Harness;
+  let port: number;
+  let sockets: Socket[];
+  beforeEach(async () => {
+    sockets = [];
+    harness = await Harness.start({
+      limits: { bodyBytes: 256 * 1024, batchBytes: 40 * mebibyte, batchMax: 1_000, connections: 1_000 },
+    });
+    port = Number(new URL(await harness.app.listen({ host: '127.0.0.1', port: 0 })).port);
   });
-  t.after(() => harness.stop());
-  const port = Number(new URL(await harness.app.listen({ host: '127.0.0.1', port: 0 })).port);
-  const begin = () => {
-    const socket = connect(port, '127.0.0.1');
-    t.after(() => socket.destroy());
-    socket.write(
-      `POST /timers/batch HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${40 * 1024 * 1024}\r\n\r\n{`,
-    );
+  afterEach(async () => {
+    for (const socket of sockets) socket.destroy();
+    await harness.stop();
+  });
+
+  /** Sends the head of a batch, and then a body of so many bytes that does not end. */
+  async function begin(length: 'chunked' | number, sentBytes = 0): Promise<Socket> {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    sockets.push(socket);
+    const head = length === 'chunked' ? 'transfer-encoding: chunked' : `content-length: ${length}`;
+    socket.write(`POST /timers/batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${head}\r\n\r\n`);
+    const body = ' '.repeat(sentBytes);
+    const part = length === 'chunked' && sentBytes > 0 ? `${sentBytes.toString(16)}\r\n${body}\r\n` : body;
+    await new Promise((resolve) => socket.write(part, resolve));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     return socket;
+  }
+
+  async function answerTo(socket: Socket): Promise<string> {
+    const answer = once(socket, 'data').then(([data]) => String(data));
+    return Promise.race([answer, new Promise<string>((resolve) => setTimeout(() => resolve('reading'), 100))]);
+  }
+
+  for (const length of ['chunked', 40 * mebibyte] as const) {
+    it(`take no memory by their ${length === 'chunked' ? 'being chunked' : 'declared length'} alone`, async () => {
+      for (let idle = 0; idle < 8; idle++) await begin(length, 1);
+      assert.equal(await answerTo(await begin(length, 1)), 'reading');
+    });
+
+    it(`are refused once what arrived fills the memory for them (${length}), until some go away`, async () => {
+      const first = await begin(length, 36 * mebibyte);
+      // Exactly what fits, and then one byte more; a declared length is refused before anything comes.
+      const second = await begin(length, length === 'chunked' ? 28 * mebibyte : 0);
+      if (length === 'chunked') second.write('1\r\n \r\n');
+      const answer = await answerTo(second);
+      assert.match(answer, /^HTTP\/1.1 503 .*"code":"overloaded"/s);
+      assert.match(answer, /retry-after: 1/i);
+      assert.equal((await harness.post('/timers', { url: receiver, seconds: 1 })).statusCode, 201, 'small ones go on');
+      first.destroy();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(await answerTo(await begin(length, 36 * mebibyte)), 'reading');
+    });
+  }
+});
+
+describe('the host name of a request', () => {
+  const ask = async (host: string, hosts: readonly string[] | 'any' = []) => {
+    const api = await Harness.start({ hosts });
+    try {
+      return await api.call({ method: 'GET', url: '/stats', headers: { host } });
+    } finally {
+      await api.stop();
+    }
   };
-  const first = begin();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const [answer] = (await once(begin(), 'data')) as [Buffer];
-  assert.match(String(answer), /^HTTP\/1.1 503 .*"code":"overloaded"/s);
-  assert.match(String(answer), /retry-after: 1/i);
-  assert.equal((await harness.post('/timers', { url: receiver, seconds: 1 })).statusCode, 201, 'small ones go on');
-  first.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const third = begin();
-  const answered = await Promise.race([
-    once(third, 'data'),
-    new Promise((resolve) => setTimeout(() => resolve('reading'), 100)),
-  ]);
-  assert.equal(answered, 'reading');
+
+  for (const host of ['localhost', 'LocalHost:8080', '127.0.0.1:1', '127.1.2.3', '[::1]', '[::1]:8080']) {
+    it(`may be ${host}`, async () => assert.equal((await ask(host)).statusCode, 200));
+  }
+
+  for (const host of [
+    'evil.example',
+    '127.evil.example',
+    '127.0.0.1.evil.example:8080',
+    'localhost.evil',
+    '10.0.0.1',
+  ]) {
+    it(`may not be ${JSON.stringify(host)}, so that no web page can reach the service by a name of its own`, async () => {
+      assertProblem(await ask(host), 421, 'misdirected_host');
+    });
+  }
+
+  it('may be one that is set, whatever its case and port', async () => {
+    assert.equal((await ask('timers.Example:8443', ['Timers.example'])).statusCode, 200);
+    assert.equal((await ask('localhost', ['timers.example'])).statusCode, 200);
+    assertProblem(await ask('other.example', ['timers.example']), 421, 'misdirected_host');
+  });
+
+  it('may be any where it does not matter', async () => {
+    assert.equal((await ask('timers.example', 'any')).statusCode, 200);
+  });
+
+  it('is checked on every page, those that are not there too', async () => {
+    const api = await Harness.start();
+    for (const url of ['/', '/docs', '/docs/static/index.html', '/openapi.json', '/echo/x', '/nowhere']) {
+      const answer = await api.call({ method: 'GET', url, headers: { host: 'evil.example' } });
+      assertProblem(answer, 421, 'misdirected_host');
+    }
+    await api.stop();
+  });
+
+  it('may be left out in HTTP/1.0', async () => {
+    const api = await Harness.start();
+    const port = Number(new URL(await api.app.listen({ host: '127.0.0.1', port: 0 })).port);
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /healthz HTTP/1.0\r\n\r\n');
+    assert.match(await text(socket), /^HTTP\/1.1 200 /);
+    await api.stop();
+  });
+});
+
+it('connections beyond the limit are closed as they come', async (t) => {
+  const api = await Harness.start({
+    limits: { bodyBytes: 1_024, batchBytes: 1_024, batchMax: 1, connections: 1 },
+  });
+  const port = Number(new URL(await api.app.listen({ host: '127.0.0.1', port: 0 })).port);
+  const first = connect(port, '127.0.0.1');
+  t.after(async () => {
+    first.destroy();
+    await api.stop();
+  });
+  await once(first, 'connect');
+  const second = connect(port, '127.0.0.1');
+  await once(second, 'connect');
+  second.write('GET /healthz HTTP/1.0\r\n\r\n');
+  assert.equal(await text(second).catch(() => ''), '');
+  first.write('GET /healthz HTTP/1.0\r\n\r\n');
+  assert.match(await text(first), /^HTTP\/1.1 200 /);
 });

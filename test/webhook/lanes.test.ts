@@ -835,3 +835,22 @@ test('a call that the sender withheld is dropped, frees its slot, and is no answ
   await clock.advance(0);
   assert.equal(network.onWire.size, 1);
 });
+
+test('it is told once when a breaker opens, and once when it closes again', async () => {
+  const told: string[] = [];
+  const { clock, network, dispatch } = setUp({
+    onBreaker: (destination, change) => told.push(`${destination} ${change}`),
+  });
+  network.answer = () => ({ afterMs: 0, outcome: 'unreachable' });
+  for (let round = 0; round < 40; round++) {
+    dispatch();
+    await clock.advance(500);
+  }
+  assert.deepEqual(told, [`${healthy} opened`]);
+  network.answer = () => ({ afterMs: 0 });
+  for (let round = 0; round < 80; round++) {
+    dispatch();
+    await clock.advance(500);
+  }
+  assert.deepEqual(told, [`${healthy} opened`, `${healthy} closed`]);
+});

@@ -7,6 +7,7 @@ import { newTimer, type Parsed, type TimerRequest } from '../../timer/request.ts
 import type { NewTimer } from '../../timer/timer.ts';
 import type { CoreDeps } from '../deps.ts';
 import { keyed } from './idempotency.ts';
+import { inTurns } from './in-turns.ts';
 import { defaultTenant } from './tenant.ts';
 
 /** A create as a client asks for it; its shape has been checked. */
@@ -41,14 +42,14 @@ export async function createTimers(
   deps: CoreDeps,
   orders: readonly (Order | PunctualError)[],
 ): Promise<(Accepted | PunctualError)[]> {
-  const plans = orders.map((order) => {
+  const plans = await inTurns(orders, (order) => {
     if (order instanceof PunctualError) return order;
     const plan = planTimer(deps, order);
     return 'faults' in plan ? new PunctualError('invalid_request', plan) : plan.value;
   });
   const timers = plans.flatMap((plan) => (plan instanceof PunctualError ? [] : [plan]));
   const results = (timers.length > 0 ? await deps.inserts.addAll(timers) : []).values();
-  return plans.map((plan) =>
+  return inTurns(plans, (plan) =>
     plan instanceof PunctualError ? plan : conclude(deps, plan, results.next().value as InsertResult),
   );
 }

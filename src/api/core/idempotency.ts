@@ -16,7 +16,7 @@ export function keyed(
 }
 
 /** JSON that is the same for equal values, whatever the order of their fields: names sorted, no spaces. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const names = Object.keys(value).sort();
