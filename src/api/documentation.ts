@@ -14,7 +14,7 @@ export function openApi(version: string): FastifyDynamicSwaggerOptions {
           'Times are RFC 3339 in UTC. Every error is `application/problem+json` with a stable `code` and, where a request breaks a rule, ' +
           'a JSON pointer to each fault. A 503 carries `Retry-After`, and means that nothing was stored or changed, unless its code is ' +
           '`commit_unknown`: repeat such a create under the same `Idempotency-Key`.\n\n' +
-          'To try it without a receiver of your own: `{"url": "http://127.0.0.1:8080/echo", "delay": "3s"}`, then look at `GET /echo`.',
+          'To try it without a receiver of your own, let it call `/echo` on this server (the examples take port 8080), then look at `GET /echo`.',
       },
       tags: [
         { name: 'timers', description: 'Create, read, list and change timers.' },

@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { isUtf8 } from 'node:buffer';
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
@@ -12,7 +13,10 @@ export type ApiApp = FastifyInstance<Server, IncomingMessage, ServerResponse, Fa
 export function acceptJsonOnly(app: ApiApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const refusal = refuseEncoding(request.headers, body);
+    if (refusal) return done(refusal);
+    const text = body.toString();
     if (text === '') return done(null, undefined);
     parse(request, text, (error, value) => {
       if (error) return done(malformed(text));
@@ -20,6 +24,18 @@ export function acceptJsonOnly(app: ApiApp): void {
       done(faults.length > 0 ? new PunctualError('invalid_request', { faults }) : null, value);
     });
   });
+}
+
+/** JSON is UTF-8 (RFC 8259, section 8.1): bytes that are not would be replaced in silence. */
+function refuseEncoding(headers: IncomingHttpHeaders, body: Buffer): PunctualError | undefined {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  const charset = /;\s*charset="?([^\s";]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  if (encoding !== 'identity' || !/^utf-?8$/i.test(charset)) {
+    return new PunctualError('unsupported_media_type', {
+      message: 'The body must be sent as application/json in UTF-8, and not compressed.',
+    });
+  }
+  return isUtf8(body) ? undefined : new PunctualError('malformed_json', { message: 'The body is not in UTF-8.' });
 }
 
 function malformed(text: string): PunctualError {

@@ -421,3 +421,31 @@ it('connections beyond the limit are closed as they come', async (t) => {
   first.write('GET /healthz HTTP/1.0\r\n\r\n');
   assert.match(await text(first), /^HTTP\/1.1 200 /);
 });
+
+describe('a body', () => {
+  const refused = async (headers: Record<string, string>, payload: Buffer, status: number, code: string) => {
+    const harness = await Harness.start();
+    assertProblem(await harness.app.inject({ method: 'POST', url: '/timers', headers, payload }), status, code);
+    await harness.stop();
+  };
+  const good = Buffer.from(JSON.stringify({ url: receiver, seconds: 1, body: 'grüß' }));
+
+  it('that says that it is compressed, or in another charset than UTF-8, is refused', async () => {
+    await refused({ ...json, 'content-encoding': 'gzip' }, good, 415, 'unsupported_media_type');
+    await refused({ 'content-type': 'application/json; charset=utf-16' }, good, 415, 'unsupported_media_type');
+  });
+
+  it('whose bytes are no UTF-8 is refused, instead of being changed in silence', async () => {
+    await refused(json, Buffer.from(good.toString(), 'latin1'), 400, 'malformed_json');
+  });
+
+  it('that says that it is UTF-8 is accepted', async () => {
+    const harness = await Harness.start();
+    const headers = { 'content-type': 'application/json; charset=UTF-8', 'content-encoding': 'identity' };
+    assert.equal(
+      (await harness.app.inject({ method: 'POST', url: '/timers', headers, payload: good })).statusCode,
+      201,
+    );
+    await harness.stop();
+  });
+});
