@@ -3,7 +3,7 @@ import { destinationOf } from '../timer/destination.ts';
 import { PunctualError } from '../timer/errors.ts';
 import type { TimerId } from '../timer/id.ts';
 import { specBytes } from '../timer/spec-bytes.ts';
-import { attemptAt, type EndedStatus, type NewTimer, statusAt, type Timer } from '../timer/timer.ts';
+import { attemptAt, type EndedStatus, freshTimer, type NewTimer, statusAt, type Timer } from '../timer/timer.ts';
 import type {
   Change,
   Claimed,
@@ -201,7 +201,8 @@ export class MemoryStore implements Store {
     throw new PunctualError('internal', { message: `timer ${id} is stored already` });
   }
 
-  #insertOne({ idempotency, ...fresh }: NewTimer): InsertResult {
+  #insertOne(fresh: NewTimer): InsertResult {
+    const { idempotency } = fresh;
     if (idempotency) {
       const key = keyOf(fresh.tenant, idempotency.key);
       const first = this.#keys.get(key);
@@ -209,18 +210,7 @@ export class MemoryStore implements Store {
       if (first) return { kind: 'conflict', id: first.id };
       this.#keys.set(key, { id: fresh.id, fingerprint: idempotency.fingerprint, dueAt: fresh.dueAt });
     }
-    const timer: Timer = {
-      ...fresh,
-      key: idempotency?.key ?? null,
-      retryAt: null,
-      attempts: [],
-      attemptsMade: 0,
-      attemptsMax: fresh.spec.retry.maxAttempts,
-      claim: 0,
-      lease: null,
-      begunClaim: null,
-      ended: null,
-    };
+    const timer = freshTimer(fresh);
     this.#ledger.accepted++;
     this.#put(timer, timer.dueAt);
     return { kind: 'created' };

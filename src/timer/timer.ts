@@ -90,6 +90,22 @@ export interface Idempotency {
   readonly fingerprint: string;
 }
 
+/** A timer as it is once it is stored: nobody holds it, nothing has been tried. */
+export function freshTimer({ idempotency, ...timer }: NewTimer): Timer {
+  return {
+    ...timer,
+    key: idempotency?.key ?? null,
+    retryAt: null,
+    attempts: [],
+    attemptsMade: 0,
+    attemptsMax: timer.spec.retry.maxAttempts,
+    claim: 0,
+    lease: null,
+    begunClaim: null,
+    ended: null,
+  };
+}
+
 /** When the next attempt is to be made. */
 export function attemptAt(timer: Pick<Timer, 'dueAt' | 'retryAt'>): number {
   return timer.retryAt ?? timer.dueAt;

@@ -1,6 +1,6 @@
 import { newTimerId } from '../../src/timer/id.ts';
 import { defaultRetryPolicy } from '../../src/timer/retry.ts';
-import type { NewTimer, Spec, Timer } from '../../src/timer/timer.ts';
+import { freshTimer, type NewTimer, type Spec, type Timer } from '../../src/timer/timer.ts';
 import { seededRandom } from './seeded-random.ts';
 
 const random = seededRandom(1);
@@ -35,18 +35,5 @@ export function aNewTimer(nowMs: number, change: Partial<NewTimer> = {}): NewTim
 
 /** A timer as the store returns it: waiting, never tried, changed as said. */
 export function aTimer(nowMs: number, change: Partial<Timer> = {}): Timer {
-  const { idempotency, ...fresh } = aNewTimer(nowMs);
-  return {
-    ...fresh,
-    key: idempotency?.key ?? null,
-    retryAt: null,
-    attempts: [],
-    attemptsMade: 0,
-    attemptsMax: fresh.spec.retry.maxAttempts,
-    claim: 0,
-    lease: null,
-    begunClaim: null,
-    ended: null,
-    ...change,
-  };
+  return { ...freshTimer(aNewTimer(nowMs)), ...change };
 }
