@@ -11,9 +11,8 @@ import { SystemClock } from './clock/system-clock.ts';
 import type { Config } from './config.ts';
 import { Controller } from './controller/controller.ts';
 import { defaultControllerSettings } from './controller/settings.ts';
-import { Batcher } from './store/batcher.ts';
+import { type GroupedStore, groupedInserts } from './store/grouped-inserts.ts';
 import { SqliteStore } from './store/sqlite/store.ts';
-import type { InsertResult, Store } from './store/store.ts';
 import { ControllerTelemetry } from './telemetry/controller-telemetry.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Recent } from './telemetry/recent.ts';
@@ -21,8 +20,6 @@ import { timedStore } from './telemetry/timed-store.ts';
 import { PunctualError } from './timer/errors.ts';
 import type { Random } from './timer/random.ts';
 import type { RequestRules } from './timer/request.ts';
-import { specBytes } from './timer/spec-bytes.ts';
-import type { NewTimer } from './timer/timer.ts';
 import { HttpSender } from './webhook/http-sender.ts';
 import { Lanes } from './webhook/lanes.ts';
 import { TargetGuard } from './webhook/target-guard.ts';
@@ -74,13 +71,13 @@ interface Ground {
 async function start({ config, log, clock, sqlite, path }: Ground): Promise<App> {
   const recent = new Recent(clock);
   const metrics = buildMetrics({ sqlite, clock, parts: () => ({ controller, lanes, inserts }) });
-  const store = timedStore(sqlite, clock, (verb, seconds, failed) => {
+  const timed = timedStore(sqlite, clock, (verb, seconds, failed) => {
     metrics.storeCalls.observe({ verb }, seconds);
     if (failed) metrics.storeFailures.inc({ verb });
   });
   const synchroniser = new Synchroniser({
     clock,
-    storeTime: () => store.time(),
+    storeTime: () => timed.time(),
     onDoubt: (doubtMs) => log.warn({ doubt_ms: doubtMs }, "how far this process is off the store's time has changed"),
   });
   await synchroniser.start();
@@ -90,23 +87,28 @@ async function start({ config, log, clock, sqlite, path }: Ground): Promise<App>
   const owner = `${hostname()}/${process.pid}/${randomBytes(4).toString('hex')}`;
   const controller = new Controller({
     owner,
-    store,
+    store: timed,
     dispatcher: lanes,
     clock,
     random,
     observer,
     settings: { ...defaultControllerSettings, ...config },
   });
-  const inserts = insertQueue(config, store, clock);
+  const inserts = groupedInserts(timed, {
+    clock,
+    batchMax: insertBatchMax,
+    queuedMax: config.insertQueueMax,
+    queuedBytesMax: config.insertQueueBytesMax,
+    waitMsMax: config.insertWaitMsMax,
+  });
   let stopping = false;
   const echo = config.echo === 'on' || (config.echo === 'auto' && isLoopback(config.host));
   const server = await buildServer({
-    store,
-    inserts,
+    store: inserts.store,
     clock,
     random,
     rules: requestRules(config),
-    wake: (at) => controller.wake(at),
+    wake: (_id, at) => controller.wake(at),
     logger: log,
     observe: { created: (count) => noteCreated(count, { metrics, recent }), refused: () => metrics.refused.inc() },
     measures: recent,
@@ -152,7 +154,7 @@ function noteCreated(count: number, { metrics, recent }: { metrics: Metrics; rec
 interface Parts {
   readonly controller: Controller;
   readonly lanes: Lanes;
-  readonly inserts: Batcher<NewTimer, InsertResult>;
+  readonly inserts: GroupedStore;
 }
 
 function buildMetrics({
@@ -167,7 +169,7 @@ function buildMetrics({
   return new Metrics({
     counts: () => sqlite.counts(clock.now()),
     nowMs: () => clock.now(),
-    insertQueue: () => parts().inserts.length,
+    insertQueue: () => parts().inserts.queued(),
     held: () => parts().controller.held,
     clockDoubtMs: () => clock.doubtMs(),
     storeIsUp: () => parts().controller.storeIsUp,
@@ -197,17 +199,6 @@ function buildLanes(
     onBreaker: (destination, change) => telemetry.breaker(destination, change),
   });
   return { sender, lanes };
-}
-
-function insertQueue(config: Config, store: Store, clock: SystemClock): Batcher<NewTimer, InsertResult> {
-  return new Batcher({
-    run: (timers) => store.insert(timers),
-    clock,
-    batchMax: insertBatchMax,
-    queuedMax: config.insertQueueMax,
-    queuedBytes: { max: config.insertQueueBytesMax, of: ({ spec }) => specBytes(spec) },
-    waitMsMax: config.insertWaitMsMax,
-  });
 }
 
 function requestRules(config: Config): RequestRules {

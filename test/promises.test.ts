@@ -14,12 +14,10 @@ import { createTimer } from '../src/api/core/create.ts';
 import { readStats } from '../src/api/core/stats.ts';
 import type { CoreDeps } from '../src/api/deps.ts';
 import { loadConfig } from '../src/config.ts';
-import { Batcher } from '../src/store/batcher.ts';
+import { groupedInserts } from '../src/store/grouped-inserts.ts';
 import { SqliteStore } from '../src/store/sqlite/store.ts';
-import type { InsertResult } from '../src/store/store.ts';
 import { isStoreOutage, PunctualError } from '../src/timer/errors.ts';
 import type { TimerId } from '../src/timer/id.ts';
-import type { NewTimer } from '../src/timer/timer.ts';
 import type { Dispatched } from '../src/webhook/sender.ts';
 import { World } from './support/controllers.ts';
 import { delivered, sentWith } from './support/fake-dispatcher.ts';
@@ -29,16 +27,9 @@ import { aSpec } from './support/timers.ts';
 const never = new Promise<Dispatched>(() => {});
 
 function coreOf(world: World, change: Partial<CoreDeps> = {}): CoreDeps {
-  const inserts = new Batcher<NewTimer, InsertResult>({
-    run: (timers) => world.store.insert(timers),
-    clock: world.clock,
-    batchMax: 100,
-    queuedMax: 10,
-    waitMsMax: 2_000,
-  });
+  const limits = { clock: world.clock, batchMax: 100, queuedMax: 10, queuedBytesMax: 1_000_000, waitMsMax: 2_000 };
   return {
-    store: world.store,
-    inserts,
+    store: groupedInserts(world.store, limits).store,
     clock: world.clock,
     random: seededRandom(3),
     rules: { ...loadConfig({}, {}), tagCharsMax: 100 },
@@ -89,7 +80,7 @@ test('Never early: no call leaves before its time, whenever the controller looks
   const world = new World();
   const random = seededRandom(11);
   const { controller, dispatcher } = world.controller('a');
-  const core = coreOf(world, { wake: (at) => controller.wake(at) });
+  const core = coreOf(world, { wake: (_id, at) => controller.wake(at) });
   controller.start();
   for (let n = 0; n < 300; n++) {
     await createTimer(core, { request: { url, delay: `${Math.floor(random.fraction() * 3_000)}ms` } });

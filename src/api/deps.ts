@@ -1,27 +1,18 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock/clock.ts';
-import type { InsertResult, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import type { TimerId } from '../timer/id.ts';
 import type { Random } from '../timer/random.ts';
 import type { RequestRules } from '../timer/request.ts';
-import type { NewTimer } from '../timer/timer.ts';
-
-/** The way of a new timer into the store: a queue in front of it, so that creates which come together share a commit. */
-export interface InsertQueue {
-  /** Resolves once the timer is durable. Throws `overloaded` (nothing was stored), or what the store throws. */
-  add(timer: NewTimer): Promise<InsertResult>;
-  /** As `add`, for timers that share one commit; one result each, in order. */
-  addAll(timers: readonly NewTimer[]): Promise<InsertResult[]>;
-}
 
 /** What the API's functions need, with HTTP or without it. */
 export interface CoreDeps {
   readonly store: Store;
-  readonly inserts: InsertQueue;
   readonly clock: Clock;
   readonly random: Random;
   readonly rules: RequestRules;
-  /** Tells the controller, if there is one in this process, that an attempt is due at `attemptAt` (milliseconds since the epoch). */
-  wake(attemptAt: number): void;
+  /** Tells the controllers that a timer's attempt is due at `attemptAt` (milliseconds since the epoch). */
+  wake(id: TimerId, attemptAt: number): void;
   readonly logger: Logger;
   readonly observe: ApiObserver;
   /** Absent where nothing in this process measures. */

@@ -52,10 +52,11 @@ export class Firer {
     for (const held of this.#due.drain()) void this.#giveBack(held, attemptAt(held.timer));
   }
 
-  #takeOne({ timer, claimableAt, takenOver }: Claimed, leaseEndsAt: number): void {
-    const { holds } = this.#parts;
+  #takeOne({ timer, claimableAt, takenFrom }: Claimed, leaseEndsAt: number): void {
+    const { holds, owner } = this.#parts;
     const known = holds.get(timer.id);
-    if (known && takenOver && timer.claim === known.timer.claim + 1) {
+    // Two claims on, the one between was this controller's too, though it never heard of it: the answer was lost.
+    if (known && takenFrom === owner && timer.claim <= known.timer.claim + 2) {
       // Its own lease had run out, and nobody else had the timer since. The call may be under way: it goes on under the new claim.
       known.timer = { ...known.timer, claim: timer.claim, lease: timer.lease };
       known.leaseEndsAt = leaseEndsAt;
@@ -63,7 +64,7 @@ export class Firer {
     }
     // A known timer that was free has been let go of, and only the answer to that write is not here yet: this is a new hold.
     const held = holds.add(timer, leaseEndsAt);
-    if (takenOver) this.#takeOver(held);
+    if (takenFrom !== null) this.#takeOver(held);
     else this.#queue(held, Math.max(claimableAt, attemptAt(timer)));
   }
 

@@ -3,16 +3,27 @@ import { destinationOf } from '../timer/destination.ts';
 import { PunctualError } from '../timer/errors.ts';
 import type { TimerId } from '../timer/id.ts';
 import { specBytes } from '../timer/spec-bytes.ts';
-import { attemptAt, type EndedStatus, freshTimer, type NewTimer, statusAt, type Timer } from '../timer/timer.ts';
+import {
+  attemptAt,
+  type EndedStatus,
+  freshTimer,
+  type Idempotency,
+  type NewTimer,
+  statusAt,
+  type Timer,
+} from '../timer/timer.ts';
 import type {
   Change,
   Claimed,
   ClaimRequest,
+  ControllerNote,
+  ControllerSeen,
   Counts,
   HeldSettlement,
   Hold,
   HoldResult,
   InsertResult,
+  KeyUse,
   ListQuery,
   Page,
   Release,
@@ -27,7 +38,7 @@ interface OpenTimer {
 }
 
 /** What an idempotency key led to the first time. */
-interface KeyUse {
+interface StoredKey {
   readonly id: TimerId;
   readonly fingerprint: string;
   readonly dueAt: number;
@@ -55,7 +66,8 @@ export class MemoryStore implements Store {
   readonly #listRowsMax: number;
   readonly #open = new Map<TimerId, OpenTimer>();
   readonly #ended = new Map<TimerId, Timer>();
-  readonly #keys = new Map<string, KeyUse>();
+  readonly #keys = new Map<string, StoredKey>();
+  readonly #controllers = new Map<string, ControllerSeen>();
   readonly #ledger: Ledger = { accepted: 0, open: 0, done: 0, failed: 0, cancelled: 0, uncertain: 0, purged: 0 };
   #closed = false;
 
@@ -75,6 +87,11 @@ export class MemoryStore implements Store {
     return timers.map((timer) => this.#insertOne(timer));
   }
 
+  async findKey(tenant: string, idempotency: Idempotency): Promise<KeyUse | undefined> {
+    this.#mustBeOpen();
+    return this.#keyUse(tenant, idempotency);
+  }
+
   async get(id: TimerId): Promise<Timer | undefined> {
     this.#mustBeOpen();
     return this.#find(id);
@@ -91,7 +108,7 @@ export class MemoryStore implements Store {
       const timer = all[looked++]!;
       if (matches(timer, query)) timers.push(summaryOf(timer));
     }
-    return { timers, next: looked < all.length ? (all[looked - 1]?.id ?? null) : null };
+    return { timers, next: looked < all.length ? (all[looked - 1]?.id ?? null) : null, missing: [] };
   }
 
   async change({ before, after }: Change): Promise<'applied' | 'lost'> {
@@ -116,7 +133,7 @@ export class MemoryStore implements Store {
       const lease = { owner: request.owner, until: request.leaseUntil };
       const taken = { ...timer, claim: timer.claim + 1, lease };
       this.#put(taken, request.leaseUntil);
-      claimed.push({ timer: taken, claimableAt: claimAt, takenOver: timer.lease !== null });
+      claimed.push({ timer: taken, claimableAt: claimAt, takenFrom: timer.lease?.owner ?? null });
     }
     return claimed;
   }
@@ -178,6 +195,20 @@ export class MemoryStore implements Store {
     return this.#withOpen(nowMs, this.#open.size, { accepted, ...ended, purged });
   }
 
+  async beat(beat: { controller: ControllerNote; nowMs: number; forgetBefore: number }): Promise<void> {
+    this.#mustBeOpen();
+    this.#controllers.set(beat.controller.owner, { ...beat.controller, seenAt: beat.nowMs });
+    for (const { owner, seenAt } of this.#controllers.values()) {
+      if (seenAt < beat.forgetBefore) this.#controllers.delete(owner);
+    }
+  }
+
+  async controllers(since: number): Promise<ControllerSeen[]> {
+    this.#mustBeOpen();
+    const alive = [...this.#controllers.values()].filter(({ seenAt }) => seenAt >= since);
+    return alive.sort((one, other) => (one.owner < other.owner ? -1 : 1));
+  }
+
   async time(): Promise<number> {
     this.#mustBeOpen();
     return this.#time();
@@ -201,19 +232,25 @@ export class MemoryStore implements Store {
     throw new PunctualError('internal', { message: `timer ${id} is stored already` });
   }
 
+  #keyUse(tenant: string, { key, fingerprint }: Idempotency): KeyUse | undefined {
+    const first = this.#keys.get(keyOf(tenant, key));
+    if (!first) return undefined;
+    if (first.fingerprint !== fingerprint) return { kind: 'conflict', id: first.id };
+    return { kind: 'existing', id: first.id, dueAt: first.dueAt };
+  }
+
   #insertOne(fresh: NewTimer): InsertResult {
     const { idempotency } = fresh;
     if (idempotency) {
-      const key = keyOf(fresh.tenant, idempotency.key);
-      const first = this.#keys.get(key);
-      if (first?.fingerprint === idempotency.fingerprint) return { kind: 'existing', id: first.id, dueAt: first.dueAt };
-      if (first) return { kind: 'conflict', id: first.id };
-      this.#keys.set(key, { id: fresh.id, fingerprint: idempotency.fingerprint, dueAt: fresh.dueAt });
+      const used = this.#keyUse(fresh.tenant, idempotency);
+      if (used) return used;
+      const { key, fingerprint } = idempotency;
+      this.#keys.set(keyOf(fresh.tenant, key), { id: fresh.id, fingerprint, dueAt: fresh.dueAt });
     }
     const timer = freshTimer(fresh);
     this.#ledger.accepted++;
     this.#put(timer, timer.dueAt);
-    return { kind: 'created' };
+    return { kind: 'created', id: timer.id };
   }
 
   #underHold(hold: Hold, write: (timer: Timer) => void): HoldResult {
@@ -255,7 +292,7 @@ export class MemoryStore implements Store {
   #withOpen(
     nowMs: number,
     open: number,
-    rest: Omit<Counts, 'waiting' | 'executing' | 'overdue' | 'oldestOverdueAt'>,
+    rest: Omit<Counts, 'waiting' | 'executing' | 'overdue' | 'oldestOverdueAt' | 'missing'>,
   ): Counts {
     const all = [...this.#open.values()];
     const executing = all.filter(({ timer }) => statusAt(timer, nowMs) === 'executing').length;
@@ -267,6 +304,7 @@ export class MemoryStore implements Store {
       executing,
       overdue: overdue.length,
       oldestOverdueAt: overdue.length > 0 ? oldest : null,
+      missing: [],
     };
   }
 }

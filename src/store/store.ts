@@ -1,6 +1,7 @@
 import type { Destination } from '../timer/destination.ts';
+import type { PunctualError } from '../timer/errors.ts';
 import type { TimerId } from '../timer/id.ts';
-import type { NewTimer, Spec, Status, Timer } from '../timer/timer.ts';
+import type { Idempotency, NewTimer, Spec, Status, Timer } from '../timer/timer.ts';
 import type { Settlement } from '../timer/transition.ts';
 
 /**
@@ -14,8 +15,14 @@ import type { Settlement } from '../timer/transition.ts';
  * Every write under a lease is a compare-and-set on owner and claim number; `claim` goes up with every claim and every change.
  */
 export interface Store {
-  /** Stores new timers. With an idempotency key, the first copy wins: a repetition is told its id, another request is a conflict. */
+  /**
+   * Stores new timers, all of them or, where one cannot be written, none. With an idempotency key, the first copy wins: a repetition is
+   * told its id, another request is a conflict.
+   */
   insert(timers: readonly NewTimer[]): Promise<InsertResult[]>;
+
+  /** What an insert under this key would meet: its first copy, or another request; undefined where the key was not used. */
+  findKey(tenant: string, idempotency: Idempotency): Promise<KeyUse | undefined>;
 
   /** One timer, open or ended. */
   get(id: TimerId): Promise<Timer | undefined>;
@@ -26,7 +33,7 @@ export interface Store {
   /** Replaces a timer that nobody holds, on a client's behalf. */
   change(change: Change): Promise<'applied' | 'lost'>;
 
-  /** Takes claimable timers, the earliest first, and leases them to the owner. */
+  /** Takes claimable timers and leases them to the owner: of each bucket the earliest, and all that there are unless a limit is met. In order of `claimableAt`. */
   claim(request: ClaimRequest): Promise<Claimed[]>;
 
   /** Marks calls as about to be sent (`at-most-once`): from here on a lost lease means that the outcome is unknown. */
@@ -53,6 +60,16 @@ export interface Store {
   /** The same numbers, counted row by row: slow on large stores, and equal to `counts` unless something is broken. Throws as `list`. */
   audit(nowMs: number): Promise<Counts>;
 
+  /** Notes a controller as alive at `nowMs`, and forgets those that were last noted before `forgetBefore`. */
+  beat(beat: {
+    readonly controller: ControllerNote;
+    readonly nowMs: number;
+    readonly forgetBefore: number;
+  }): Promise<void>;
+
+  /** The controllers that were noted as alive at or after `since`, in order of `owner`. Nothing of the promise rests on it. */
+  controllers(since: number): Promise<ControllerSeen[]>;
+
   /** The store's clock. */
   time(): Promise<number>;
 
@@ -61,7 +78,14 @@ export interface Store {
 }
 
 export type InsertResult =
-  | { readonly kind: 'created' }
+  /** Under this id: the one that the timer came with, unless the store keeps timers in several places and chose another. */
+  | { readonly kind: 'created'; readonly id: TimerId }
+  | KeyUse
+  /** The part of the store where this timer belongs could not take it; others of the batch were stored. Where none was, `insert` throws. */
+  | { readonly kind: 'refused'; readonly error: PunctualError };
+
+/** What a used idempotency key means for a request. */
+export type KeyUse =
   /** The same request was stored before under this key: its id and the due time that it was given then. */
   | { readonly kind: 'existing'; readonly id: TimerId; readonly dueAt: number }
   /** The key was used before for another request. */
@@ -92,6 +116,8 @@ export interface Page {
   readonly timers: readonly TimerSummary[];
   /** Where the next page begins (`before`); null at the end. */
   readonly next: TimerId | null;
+  /** The shards that did not answer, by number: their timers are missing. */
+  readonly missing: readonly number[];
 }
 
 export interface Change {
@@ -119,8 +145,8 @@ export interface Claimed {
   readonly timer: Timer;
   /** Its `claim_at` before this claim: when the attempt is due, or until when a release postponed it, or when the lost lease ran out. */
   readonly claimableAt: number;
-  /** Whether it was taken from another holder, whose lease had run out. */
-  readonly takenOver: boolean;
+  /** The holder whose lease had run out, if it was taken from one: perhaps the owner itself, which had no answer to its claim. */
+  readonly takenFrom: string | null;
 }
 
 /** The proof that one holds a timer. */
@@ -155,4 +181,27 @@ export interface Counts {
   readonly oldestOverdueAt: number | null;
   /** How many timers nobody holds though their attempt is due. */
   readonly overdue: number;
+  /** The shards that did not answer, by number: their timers are not counted. */
+  readonly missing: readonly number[];
+}
+
+/** What a controller says of itself. */
+export interface ControllerNote {
+  readonly owner: string;
+  readonly startedAt: number;
+}
+
+export interface ControllerSeen extends ControllerNote {
+  readonly seenAt: number;
+}
+
+/**
+ * How the processes on one database tell each other that a timer was made due soon. Best effort, and not every engine has it: controllers
+ * look by themselves, so that nothing but the time until the next look rests on it.
+ */
+export interface Wakeups {
+  /** Tells that a timer is to be sent at `at`. Never waits, never throws. */
+  ring(at: number): void;
+  /** Calls `listener` with the time that another process rang with. */
+  onRing(listener: (at: number) => void): void;
 }

@@ -147,7 +147,7 @@ export class Metrics {
       for (const gauge of [this.#timers, this.#backlog, this.#oldest]) gauge.reset();
       return;
     }
-    const { accepted: _accepted, overdue, oldestOverdueAt, ...states } = counts;
+    const { accepted: _accepted, overdue, oldestOverdueAt, missing: _missing, ...states } = counts;
     for (const [status, count] of Object.entries(states)) this.#timers.set({ status }, count);
     this.#backlog.set(overdue);
     this.#oldest.set(oldestOverdueAt === null ? 0 : Math.max(0, nowMs() - oldestOverdueAt) / 1000);

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { MemoryStore } from '../../src/store/memory.ts';
 import type { NewTimer } from '../../src/timer/timer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { assertProblem, Harness, queueOf, receiver } from './harness.ts';
+import { assertProblem, Harness, receiver, withInsert } from './harness.ts';
 
 describe('POST /timers/batch', () => {
   let api: Harness;
+  let stored: MemoryStore;
   let commits: (readonly NewTimer[])[];
   beforeEach(async () => {
     commits = [];
+    stored = new MemoryStore({ time: () => api.clock.now() });
     api = await Harness.start({
-      inserts: {
-        add: () => assert.fail('a batch goes through addAll'),
-        addAll: (timers) => {
-          commits.push(timers);
-          return queueOf(api.store).addAll(timers);
-        },
-      },
+      store: withInsert(stored, (timers) => {
+        commits.push(timers);
+        return stored.insert(timers);
+      }),
     });
   });
   afterEach(() => api.stop());
@@ -67,7 +67,7 @@ describe('POST /timers/batch', () => {
   });
 
   it('shares its keys with single creates', async () => {
-    const other = await Harness.start({ inserts: queueOf(api.store), store: api.store });
+    const other = await Harness.start({ store: stored });
     const single = await other.post('/timers', { url: receiver, delay: '5s' }, { 'idempotency-key': 'shared' });
     const [result] = (await send({ url: receiver, delay: '5s', idempotency_key: 'shared' })).json().results;
     assert.deepEqual(result.timer, single.json());

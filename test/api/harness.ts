@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
-import type { ApiDeps, InsertQueue } from '../../src/api/deps.ts';
+import type { ApiDeps } from '../../src/api/deps.ts';
 import type { ApiApp } from '../../src/api/http.ts';
 import { buildServer } from '../../src/api/server.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { wrapStore } from '../../src/store/wrap.ts';
 import type { RequestRules } from '../../src/timer/request.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -60,11 +62,10 @@ export class Harness {
   #deps(): ApiDeps {
     return {
       store: this.store,
-      inserts: queueOf(this.store),
       clock: this.clock,
       random: seededRandom(7),
       rules: testRules,
-      wake: (at) => this.woken.push(at),
+      wake: (_id, at) => this.woken.push(at),
       logger: pino({ level: 'debug' }, { write: (line) => this.log.push(JSON.parse(line)) }),
       observe: {
         created: (count) => {
@@ -109,12 +110,9 @@ export class Harness {
   }
 }
 
-/** A queue that does not queue. */
-export function queueOf(store: Pick<MemoryStore, 'insert'>): InsertQueue {
-  return {
-    add: async (timer) => (await store.insert([timer]))[0]!,
-    addAll: (timers) => store.insert(timers),
-  };
+/** The store with another way to insert. */
+export function withInsert(store: Store, insert: Store['insert']): Store {
+  return { ...wrapStore(store, (_verb, call) => call), insert };
 }
 
 /** Asserts that the answer is a problem of this kind, and gives it. */

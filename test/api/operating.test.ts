@@ -23,6 +23,7 @@ describe('what operators ask', () => {
       purged: 0,
       oldestOverdueAt: null,
       overdue: 0,
+      missing: [],
       ...change,
     });
     const store = {

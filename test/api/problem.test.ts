@@ -4,13 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { problemOf, problemResponses, statusByCode } from '../../src/api/problem.ts';
-import { Batcher } from '../../src/store/batcher.ts';
-import type { InsertResult } from '../../src/store/store.ts';
+import { groupedInserts } from '../../src/store/grouped-inserts.ts';
 import { type ErrorCode, errorCodes, PunctualError } from '../../src/timer/errors.ts';
-import type { NewTimer } from '../../src/timer/timer.ts';
 import { settlePromises } from '../support/fake-clock.ts';
 import { FlakyStore } from '../support/flaky-store.ts';
-import { assertProblem, Harness, queueOf, receiver, strangeId } from './harness.ts';
+import { assertProblem, Harness, receiver, strangeId, withInsert } from './harness.ts';
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 const json = { 'content-type': 'application/json' };
@@ -149,7 +147,7 @@ describe('while the store is away', () => {
   beforeEach(async () => {
     api = await Harness.start();
     flaky = new FlakyStore(api.store);
-    served = await Harness.start({ store: flaky, inserts: queueOf(flaky) });
+    served = await Harness.start({ store: flaky });
   });
   afterEach(async () => {
     await served.app.close();
@@ -221,17 +219,12 @@ describe('when creates come faster than they can be stored', () => {
     const commit = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const inserts = new Batcher<NewTimer, InsertResult>({
-      run: async (timers) => {
-        await commit;
-        return api.store.insert(timers);
-      },
-      clock: api.clock,
-      batchMax: 10,
-      queuedMax: 2,
-      waitMsMax: 2_000,
+    const slow = withInsert(api.store, async (timers) => {
+      await commit;
+      return api.store.insert(timers);
     });
-    const busy = await Harness.start({ store: api.store, inserts });
+    const limits = { clock: api.clock, batchMax: 10, queuedMax: 2, queuedBytesMax: 1_000_000, waitMsMax: 2_000 };
+    const busy = await Harness.start({ store: groupedInserts(slow, limits).store });
     const send = () => busy.post('/timers', { url: receiver, delay: '1h' });
     const storing = send();
     await settlePromises();
@@ -261,15 +254,12 @@ describe('a client that goes away while its timer is being stored', () => {
     const arrival = new Promise<void>((resolve) => {
       arrived = resolve;
     });
-    const inserts = {
-      ...queueOf(api.store),
-      add: async (timer: NewTimer) => {
-        arrived();
-        await commit;
-        return queueOf(api.store).add(timer);
-      },
-    };
-    const slow = await Harness.start({ store: api.store, inserts });
+    const store = withInsert(api.store, async (timers) => {
+      arrived();
+      await commit;
+      return api.store.insert(timers);
+    });
+    const slow = await Harness.start({ store });
     const { port } = new URL(await slow.app.listen({ port: 0, host: '127.0.0.1' }));
     const body = JSON.stringify({ url: receiver, delay: '1h' });
     const socket = connect(Number(port), '127.0.0.1');

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ClaimRequest, Counts, Hold, ListQuery, Page, Store, TimerSummary } from '../../src/store/store.ts';
+import type {
+  ClaimRequest,
+  Counts,
+  Hold,
+  KeyUse,
+  ListQuery,
+  Page,
+  Store,
+  TimerSummary,
+} from '../../src/store/store.ts';
 import type { TimerId } from '../../src/timer/id.ts';
 import type { Attempt } from '../../src/timer/outcome.ts';
 import type { EndedStatus, NewTimer, Timer } from '../../src/timer/timer.ts';
@@ -59,11 +68,12 @@ export function holdOf(timer: Timer): Hold {
 /** Inserts timers and returns them as the store has them, in the order given. */
 async function put(store: Store, ...news: NewTimer[]): Promise<Timer[]> {
   const results = await store.insert(news);
-  assert.deepEqual(
-    results,
-    news.map(() => ({ kind: 'created' })),
+  return Promise.all(
+    results.map(async (result) => {
+      assert.ok(result.kind === 'created', `a new timer is ${result.kind}`);
+      return (await store.get(result.id))!;
+    }),
   );
-  return Promise.all(news.map(async ({ id }) => (await store.get(id))!));
 }
 
 async function claimOne(store: Store, change: Partial<ClaimRequest> = {}): Promise<Timer> {
@@ -130,11 +140,15 @@ export async function listAll(store: Store, query: ListQuery): Promise<{ ids: Ti
   return { ids: pages.flatMap(({ timers }) => timers.map(({ id }) => id)), pages };
 }
 
+/** Whether a store keeps all timers in one place, or spreads them over buckets or shards: then order and atomicity hold in each of them. */
+export type Places = 'one' | 'several';
+
 /** Registers the suite that every engine must pass. */
-export function storeConformance(name: string, open: OpenStore): void {
+export function storeConformance(name: string, open: OpenStore, places: Places = 'one'): void {
   // Each test has a store of its own; those that open files wait for the disk most of the time.
   describe(`${name} keeps the store's contract`, { concurrency: 8 }, () => {
     insertTests(open);
+    if (places === 'one') onePlaceTests(open);
     keyTests(open);
     claimTests(open);
     holdTests(open);
@@ -144,6 +158,7 @@ export function storeConformance(name: string, open: OpenStore): void {
     listTests(open);
     purgeTests(open);
     countTests(open);
+    controllerTests(open);
   });
 }
 
@@ -151,7 +166,7 @@ function insertTests(open: OpenStore): void {
   it('stores a plain timer as waiting and never tried', async (t) => {
     const store = await open(t);
     const fresh = aNewTimer(t0);
-    assert.deepEqual(await store.insert([fresh]), [{ kind: 'created' }]);
+    assert.deepEqual(await store.insert([fresh]), [{ kind: 'created', id: fresh.id }]);
     assert.deepEqual(await store.get(fresh.id), {
       id: fresh.id,
       tenant: 'default',
@@ -233,15 +248,6 @@ function insertTests(open: OpenStore): void {
     assert.equal(await store.get(aNewTimer(t0).id), undefined);
   });
 
-  it('stores nothing of a batch in which one timer cannot be stored, and names that one', async (t) => {
-    const store = await open(t);
-    const [first, other] = [aNewTimer(t0), aNewTimer(t0)];
-    await store.insert([first]);
-    await assert.rejects(store.insert([other, first]), { code: 'internal', message: new RegExp(first.id) });
-    assert.equal(await store.get(other.id), undefined);
-    assert.equal((await checkLedger(store)).accepted, 1);
-  });
-
   it('refuses every verb once it is closed, and may be closed twice', async (t) => {
     const store = await open(t);
     await store.close();
@@ -262,6 +268,78 @@ function insertTests(open: OpenStore): void {
   });
 }
 
+function onePlaceTests(open: OpenStore): void {
+  it('stores nothing of a batch in which one timer cannot be stored, and names that one', async (t) => {
+    const store = await open(t);
+    const [first, other] = [aNewTimer(t0), aNewTimer(t0)];
+    await store.insert([first]);
+    await assert.rejects(store.insert([other, first]), { code: 'internal', message: new RegExp(first.id) });
+    assert.equal(await store.get(other.id), undefined);
+    assert.equal((await checkLedger(store)).accepted, 1);
+  });
+
+  it('claims the earliest first, whatever the order of creation', async (t) => {
+    const store = await open(t);
+    const dues = [300, 100, 500, 200, 400];
+    await put(store, ...dues.map((due) => aNewTimer(t0, { dueAt: t0 + due })));
+    const claimed = await store.claim(aClaim({ limit: 3 }));
+    assert.deepEqual(
+      claimed.map(({ timer }) => timer.dueAt - t0),
+      [100, 200, 300],
+    );
+    const rest = await store.claim(aClaim());
+    assert.deepEqual(
+      rest.map(({ timer }) => timer.dueAt - t0),
+      [400, 500],
+    );
+  });
+
+  it('stops at the bytes it was given, but takes at least one', async (t) => {
+    const store = await open(t);
+    const bodies = [900, 50, 50, 900];
+    await put(
+      store,
+      ...bodies.map((length, index) =>
+        aNewTimer(t0, { dueAt: t0 + index, spec: aSpec({ url: 'http://a.example/', body: 'x'.repeat(length) }) }),
+      ),
+    );
+    const sizes = async (bytesMax: number) =>
+      (await store.claim(aClaim({ bytesMax }))).map(({ timer }) => timer.spec.body!.length);
+    assert.deepEqual(await sizes(100), [900]);
+    assert.deepEqual(await sizes(500), [50, 50]);
+    assert.deepEqual(await sizes(0), [900]);
+  });
+
+  it('puts leases that ran out and free timers into one order', async (t) => {
+    const store = await open(t);
+    await put(store, aNewTimer(t0, { dueAt: t0 }));
+    await claimOne(store, { leaseUntil: t0 + 300 });
+    await put(store, ...[100, 400, 200].map((due) => aNewTimer(t0, { dueAt: t0 + due })));
+    const claimed = await store.claim(aClaim({ owner: 'two', limit: 3, expiredBy: t0 + 1_000 }));
+    assert.deepEqual(
+      claimed.map(({ claimableAt, takenFrom }) => [claimableAt - t0, takenFrom]),
+      [
+        [100, null],
+        [200, null],
+        [300, 'one'],
+      ],
+    );
+  });
+
+  it('takes the older first of those that are claimable since the same moment, free or not', async (t) => {
+    const store = await open(t);
+    const [first, second, third] = [1, 2, 3].map((at) => aNewTimer(t0 + at, { dueAt: t0 + 300 }));
+    await put(store, second!);
+    await claimOne(store, { leaseUntil: t0 + 300 });
+    await put(store, third!, first!);
+    const claimed = await store.claim(aClaim({ owner: 'two', expiredBy: t0 + 300 }));
+    assert.deepEqual(
+      claimed.map(({ timer }) => timer.id),
+      [first, second, third].map((timer) => timer!.id),
+    );
+  });
+}
+
 function keyTests(open: OpenStore): void {
   const keyed = (fingerprint: string, change: Partial<NewTimer> = {}): NewTimer =>
     aNewTimer(t0, { idempotency: { key: 'k', fingerprint }, ...change });
@@ -270,7 +348,7 @@ function keyTests(open: OpenStore): void {
     const store = await open(t);
     const first = keyed('same', { dueAt: t0 + 5_000 });
     const again = keyed('same', { dueAt: t0 + 9_000 });
-    assert.deepEqual(await store.insert([first]), [{ kind: 'created' }]);
+    assert.deepEqual(await store.insert([first]), [{ kind: 'created', id: first.id }]);
     assert.deepEqual(await store.insert([again]), [{ kind: 'existing', id: first.id, dueAt: t0 + 5_000 }]);
     assert.equal(await store.get(again.id), undefined);
     assert.equal((await checkLedger(store)).accepted, 1);
@@ -295,12 +373,15 @@ function keyTests(open: OpenStore): void {
   it('sees a key that is used twice within one batch', async (t) => {
     const store = await open(t);
     const first = keyed('same');
-    assert.deepEqual(await store.insert([first, keyed('same'), keyed('other'), aNewTimer(t0)]), [
-      { kind: 'created' },
-      { kind: 'existing', id: first.id, dueAt: first.dueAt },
-      { kind: 'conflict', id: first.id },
-      { kind: 'created' },
-    ]);
+    const plain = aNewTimer(t0);
+    const results = await store.insert([first, keyed('same'), keyed('other'), plain]);
+    assert.deepEqual(
+      results.map(({ kind }) => kind),
+      ['created', 'existing', 'conflict', 'created'],
+    );
+    const [created, existing, conflict] = results as [{ id: TimerId }, KeyUse, KeyUse];
+    assert.deepEqual(existing, { kind: 'existing', id: created.id, dueAt: first.dueAt });
+    assert.equal(conflict.id, created.id);
     assert.equal((await checkLedger(store)).accepted, 2);
   });
 
@@ -308,10 +389,17 @@ function keyTests(open: OpenStore): void {
     const store = await open(t);
     const tenants = ['m', 'a', 'z', 'default'];
     const results = await store.insert(tenants.map((tenant) => keyed(`fingerprint of ${tenant}`, { tenant })));
-    assert.deepEqual(
-      results,
-      tenants.map(() => ({ kind: 'created' })),
-    );
+    assert.ok(results.every(({ kind }) => kind === 'created'));
+  });
+
+  it('tells what a key was used for, without using it', async (t) => {
+    const store = await open(t);
+    const find = (fingerprint: string) => store.findKey('default', { key: 'k', fingerprint });
+    assert.equal(await find('same'), undefined);
+    const [timer] = await put(store, keyed('same'));
+    assert.deepEqual(await find('same'), { kind: 'existing', id: timer!.id, dueAt: timer!.dueAt });
+    assert.deepEqual(await find('other'), { kind: 'conflict', id: timer!.id });
+    assert.equal(await store.findKey('other', { key: 'k', fingerprint: 'same' }), undefined);
   });
 
   it('keeps a key while its timer is in the history, and frees it with the purge', async (t) => {
@@ -327,20 +415,20 @@ function keyTests(open: OpenStore): void {
 }
 
 function claimTests(open: OpenStore): void {
-  it('claims the earliest first, whatever the order of creation', async (t) => {
+  it('claims no more than the limit, in order, and misses nothing that there is room for', async (t) => {
     const store = await open(t);
-    const dues = [300, 100, 500, 200, 400];
-    await put(store, ...dues.map((due) => aNewTimer(t0, { dueAt: t0 + due })));
-    const claimed = await store.claim(aClaim({ limit: 3 }));
+    await put(store, ...[300, 100, 500, 200, 400].map((due) => aNewTimer(t0, { dueAt: t0 + due })));
+    const dues = async (limit: number) =>
+      (await store.claim(aClaim({ limit }))).map(({ claimableAt }) => claimableAt - t0);
+    const first = await dues(3);
+    const second = await dues(1);
+    const rest = await dues(5);
+    assert.deepEqual([first.length, second.length, rest.length], [3, 1, 1]);
     assert.deepEqual(
-      claimed.map(({ timer }) => timer.dueAt - t0),
-      [100, 200, 300],
+      first,
+      first.toSorted((one, other) => one - other),
     );
-    const rest = await store.claim(aClaim());
-    assert.deepEqual(
-      rest.map(({ timer }) => timer.dueAt - t0),
-      [400, 500],
-    );
+    assert.deepEqual(new Set([...first, ...second, ...rest]), new Set([100, 200, 300, 400, 500]));
   });
 
   it('claims what is due at the horizon, and nothing behind it', async (t) => {
@@ -358,25 +446,9 @@ function claimTests(open: OpenStore): void {
     const [timer] = await put(store, aNewTimer(t0));
     const claimed = await store.claim(aClaim({ owner: 'me', leaseUntil: t0 + 7_000 }));
     const leased = { ...timer, claim: 1, lease: { owner: 'me', until: t0 + 7_000 } };
-    assert.deepEqual(claimed, [{ timer: leased, claimableAt: t0 + 1_000, takenOver: false }]);
+    assert.deepEqual(claimed, [{ timer: leased, claimableAt: t0 + 1_000, takenFrom: null }]);
     assert.deepEqual(await store.get(timer!.id), leased);
     assert.deepEqual(await store.claim(aClaim({ owner: 'other' })), []);
-  });
-
-  it('stops at the bytes it was given, but takes at least one', async (t) => {
-    const store = await open(t);
-    const bodies = [900, 50, 50, 900];
-    await put(
-      store,
-      ...bodies.map((length, index) =>
-        aNewTimer(t0, { dueAt: t0 + index, spec: aSpec({ url: 'http://a.example/', body: 'x'.repeat(length) }) }),
-      ),
-    );
-    const sizes = async (bytesMax: number) =>
-      (await store.claim(aClaim({ bytesMax }))).map(({ timer }) => timer.spec.body!.length);
-    assert.deepEqual(await sizes(100), [900]);
-    assert.deepEqual(await sizes(500), [50, 50]);
-    assert.deepEqual(await sizes(0), [900]);
   });
 
   it('counts headers and tags among the bytes, and letters beyond ASCII as UTF-8', async (t) => {
@@ -396,38 +468,9 @@ function claimTests(open: OpenStore): void {
     assert.deepEqual(await store.claim(aClaim({ owner: 'two' })), []);
     const [taken, ...rest] = await store.claim(aClaim({ owner: 'two', expiredBy: t0 + 6_000, leaseUntil: t0 + 9_000 }));
     assert.deepEqual(rest, []);
-    assert.equal(taken!.takenOver, true);
+    assert.equal(taken!.takenFrom, 'one');
     assert.equal(taken!.claimableAt, t0 + 6_000);
     assert.deepEqual(taken!.timer, { ...old, claim: 2, lease: { owner: 'two', until: t0 + 9_000 } });
-  });
-
-  it('puts leases that ran out and free timers into one order', async (t) => {
-    const store = await open(t);
-    await put(store, aNewTimer(t0, { dueAt: t0 }));
-    await claimOne(store, { leaseUntil: t0 + 300 });
-    await put(store, ...[100, 400, 200].map((due) => aNewTimer(t0, { dueAt: t0 + due })));
-    const claimed = await store.claim(aClaim({ owner: 'two', limit: 3, expiredBy: t0 + 1_000 }));
-    assert.deepEqual(
-      claimed.map(({ claimableAt, takenOver }) => [claimableAt - t0, takenOver]),
-      [
-        [100, false],
-        [200, false],
-        [300, true],
-      ],
-    );
-  });
-
-  it('takes the older first of those that are claimable since the same moment, free or not', async (t) => {
-    const store = await open(t);
-    const [first, second, third] = [1, 2, 3].map((at) => aNewTimer(t0 + at, { dueAt: t0 + 300 }));
-    await put(store, second!);
-    await claimOne(store, { leaseUntil: t0 + 300 });
-    await put(store, third!, first!);
-    const claimed = await store.claim(aClaim({ owner: 'two', expiredBy: t0 + 300 }));
-    assert.deepEqual(
-      claimed.map(({ timer }) => timer.id),
-      [first, second, third].map((timer) => timer!.id),
-    );
   });
 
   it('claims nothing twice when several owners claim at the same time', async (t) => {
@@ -518,7 +561,7 @@ function holdTests(open: OpenStore): void {
     const [again] = await store.claim(aClaim({ horizonAt: t0 + 4_000 }));
     assert.equal(again!.timer.claim, 2);
     assert.equal(again!.claimableAt, t0 + 4_000);
-    assert.equal(again!.takenOver, false);
+    assert.equal(again!.takenFrom, null);
     assert.deepEqual(await store.release([{ ...holdOf(timer), claimAt: t0 }]), ['lost']);
   });
 }
@@ -553,7 +596,7 @@ function settleTests(open: OpenStore): void {
     assert.deepEqual(again, {
       timer: { ...waiting, claim: 2, lease: { owner: 'one', until: t0 + 6_000 } },
       claimableAt: t0 + 5_000,
-      takenOver: false,
+      takenFrom: null,
     });
   });
 
@@ -843,7 +886,7 @@ function listTests(open: OpenStore): void {
 
   it('gives an empty page where there is nothing', async (t) => {
     const store = await open(t);
-    assert.deepEqual(await store.list(aQuery()), { timers: [], next: null });
+    assert.deepEqual(await store.list(aQuery()), { timers: [], next: null, missing: [] });
   });
 
   it('reads a bounded number of timers for a page, which may then be short or empty', async (t) => {
@@ -951,6 +994,7 @@ function countTests(open: OpenStore): void {
       purged: 0,
       oldestOverdueAt: null,
       overdue: 0,
+      missing: [],
     });
   });
 
@@ -981,5 +1025,21 @@ function countTests(open: OpenStore): void {
     await store.release([{ ...holdOf(first), claimAt: t0 + 250 }]);
     assert.deepEqual(await at(240), [1, 200], 'the first is postponed');
     assert.deepEqual(await at(300), [3, 100], 'postponed, it waits since its own time');
+  });
+}
+
+function controllerTests(open: OpenStore): void {
+  it('remembers which controllers were alive since when, and forgets those that were not', async (t) => {
+    const store = await open(t);
+    const beat = (owner: string, at: number) =>
+      store.beat({ controller: { owner, startedAt: t0 }, nowMs: t0 + at, forgetBefore: t0 + at - 10_000 });
+    await beat('b', 0);
+    await beat('a', 1_000);
+    await beat('b', 2_000);
+    const seen = (owner: string, at: number) => ({ owner, startedAt: t0, seenAt: t0 + at });
+    assert.deepEqual(await store.controllers(t0), [seen('a', 1_000), seen('b', 2_000)]);
+    assert.deepEqual(await store.controllers(t0 + 1_001), [seen('b', 2_000)]);
+    await beat('b', 12_000);
+    assert.deepEqual(await store.controllers(t0), [seen('b', 12_000)]);
   });
 }

@@ -101,10 +101,10 @@ class Walk {
       expiredBy: this.#random() < 0.5 ? this.#now : Number.NEGATIVE_INFINITY,
     });
     const claimed = await this.#both((store) => store.claim(request));
-    for (const { timer, takenOver } of claimed) {
+    for (const { timer, takenFrom } of claimed) {
       this.#holds.push(holdOf(timer));
       this.#meet('claimed');
-      if (takenOver) this.#meet('takenOver');
+      if (takenFrom !== null) this.#meet('takenOver');
     }
   }
 

@@ -24,6 +24,7 @@ export class FlakyStore implements Store {
   }
 
   insert: Store['insert'] = (...args) => this.#call('insert', () => this.#inner.insert(...args));
+  findKey: Store['findKey'] = (...args) => this.#call('findKey', () => this.#inner.findKey(...args));
   get: Store['get'] = (...args) => this.#call('get', () => this.#inner.get(...args));
   list: Store['list'] = (...args) => this.#call('list', () => this.#inner.list(...args));
   change: Store['change'] = (...args) => this.#call('change', () => this.#inner.change(...args));
@@ -35,6 +36,8 @@ export class FlakyStore implements Store {
   purge: Store['purge'] = (...args) => this.#call('purge', () => this.#inner.purge(...args));
   counts: Store['counts'] = (...args) => this.#call('counts', () => this.#inner.counts(...args));
   audit: Store['audit'] = (...args) => this.#call('audit', () => this.#inner.audit(...args));
+  beat: Store['beat'] = (...args) => this.#call('beat', () => this.#inner.beat(...args));
+  controllers: Store['controllers'] = (...args) => this.#call('controllers', () => this.#inner.controllers(...args));
   time: Store['time'] = () => this.#call('time', () => this.#inner.time());
 
   close(): Promise<void> {

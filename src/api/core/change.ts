@@ -71,7 +71,7 @@ async function change(deps: CoreDeps, id: TimerId, intent: Intent): Promise<Time
     const { after } = verdict;
     if (after === before) return before;
     if ((await deps.store.change({ before, after })) === 'lost') continue;
-    if (!after.ended) deps.wake(attemptAt(after));
+    if (!after.ended) deps.wake(id, attemptAt(after));
     deps.logger.info({ id, due_at: formatInstant(after.dueAt) }, intent.done);
     return after;
   }

@@ -29,13 +29,14 @@ export interface Accepted {
 export async function createTimer(deps: CoreDeps, order: Order): Promise<Accepted> {
   const plan = planTimer(deps, order);
   if ('faults' in plan) throw new PunctualError('invalid_request', plan);
-  const outcome = conclude(deps, plan.value, await deps.inserts.add(plan.value));
+  const [result] = await deps.store.insert([plan.value]);
+  const outcome = conclude(deps, plan.value, result!);
   if (outcome instanceof PunctualError) throw outcome;
   return outcome;
 }
 
 /**
- * Stores timers, all those that can be in one commit; an order that cannot be fulfilled is answered by the error in its place. What
+ * Stores timers, all those of one shard in one commit; an order that cannot be fulfilled is answered by the error in its place. What
  * is an error already stays one. Throws `overloaded`, or what the store throws: then none was stored.
  */
 export async function createTimers(
@@ -48,7 +49,7 @@ export async function createTimers(
     return 'faults' in plan ? new PunctualError('invalid_request', plan) : plan.value;
   });
   const timers = plans.flatMap((plan) => (plan instanceof PunctualError ? [] : [plan]));
-  const results = (timers.length > 0 ? await deps.inserts.addAll(timers) : []).values();
+  const results = (timers.length > 0 ? await deps.store.insert(timers) : []).values();
   return inTurns(plans, (plan) =>
     plan instanceof PunctualError ? plan : conclude(deps, plan, results.next().value as InsertResult),
   );
@@ -68,14 +69,16 @@ function planTimer(deps: CoreDeps, order: Order): Parsed<NewTimer> {
 }
 
 function conclude(deps: CoreDeps, timer: NewTimer, result: InsertResult): Accepted | PunctualError {
+  if (result.kind === 'refused') return result.error;
   if (result.kind === 'conflict') {
     return new PunctualError('idempotency_conflict', {
       message: `The idempotency key was used before with another request, which made the timer ${result.id}.`,
     });
   }
   if (result.kind === 'existing') return { id: result.id, dueAt: result.dueAt, replayed: true };
-  const { id, dueAt } = timer;
-  deps.wake(dueAt);
+  const { id } = result;
+  const { dueAt } = timer;
+  deps.wake(id, dueAt);
   deps.observe.created(1);
   if (deps.logger.isLevelEnabled('info')) {
     deps.logger.info({ id, due_at: formatInstant(dueAt), destination: destinationOf(timer.spec.url) }, 'timer created');

@@ -1,7 +1,16 @@
 import type { ErrorCode } from '../../timer/errors.ts';
 import type { TimerId } from '../../timer/id.ts';
-import type { ClaimRequest, Counts, HoldResult, InsertResult, ListQuery } from '../store.ts';
-import type { HoldRow, NewRow, ReleaseRow, SettlementRow, SummaryRow, TimerRow } from './rows.ts';
+import type { HoldRow, NewRow, ReleaseRow, SettlementRow, SummaryRow, TimerRow } from '../rows.ts';
+import type {
+  ClaimRequest,
+  ControllerNote,
+  ControllerSeen,
+  Counts,
+  HoldResult,
+  InsertResult,
+  KeyUse,
+  ListQuery,
+} from '../store.ts';
 
 // What the threads say to each other.
 
@@ -16,14 +25,17 @@ export interface WriteVerbs {
   settle(settlements: readonly SettlementRow[]): HoldResult[];
   release(releases: readonly ReleaseRow[]): HoldResult[];
   purge(endedBefore: number, limit: number): number;
+  beat(controller: ControllerNote, nowMs: number, forgetBefore: number): void;
 }
 
 /** What the reader's thread does; each verb sees one moment of the database. */
 export interface ReadVerbs {
+  findKey(tenant: string, key: string, fingerprint: string): KeyUse | undefined;
   get(id: TimerId): TimerRow | undefined;
   list(query: ListQuery): { readonly rows: SummaryRow[]; readonly next: TimerId | null };
   counts(nowMs: number): Counts;
   audit(nowMs: number): Counts;
+  controllers(since: number): ControllerSeen[];
 }
 
 /** Where a timer must be found, and with which claim number, for a change to apply. */

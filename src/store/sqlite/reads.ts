@@ -1,18 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Destination } from '../../timer/destination.ts';
 import { idFromBytes, idToBytes, type TimerId } from '../../timer/id.ts';
-import { attemptAt, type Status } from '../../timer/timer.ts';
-import type { Counts, ListQuery } from '../store.ts';
+import { matches } from '../listing.ts';
+import { type ListedRow, rowOf, type StoredRow, type SummaryRow, summaryRowOf, type TimerRow } from '../rows.ts';
+import type { ControllerSeen, Counts, KeyUse, ListQuery } from '../store.ts';
 import type { ReadVerbs } from './protocol.ts';
-import {
-  decodeTags,
-  type ListedRow,
-  rowOf,
-  type StoredRow,
-  type SummaryRow,
-  summaryRowOf,
-  type TimerRow,
-} from './rows.ts';
 import { type Prepared, prepareAll, readStatements } from './statements.ts';
 
 /** The reading verbs. They run inside a transaction that the caller begins, so that each sees one moment of the database. */
@@ -23,6 +14,10 @@ export class Reads implements ReadVerbs {
   constructor(database: DatabaseSync, listRowsMax: number) {
     this.#statements = prepareAll(database, readStatements);
     this.#listRowsMax = listRowsMax;
+  }
+
+  findKey(tenant: string, key: string, fingerprint: string): KeyUse | undefined {
+    return keyUse(this.#statements.findKey.get(tenant, key), fingerprint);
   }
 
   get(id: TimerId): TimerRow | undefined {
@@ -74,14 +69,19 @@ export class Reads implements ReadVerbs {
     });
   }
 
+  controllers(since: number): ControllerSeen[] {
+    const rows = this.#statements.controllers.all(since) as unknown as [string, number, number][];
+    return rows.map(([owner, startedAt, seenAt]) => ({ owner, startedAt, seenAt }));
+  }
+
   #withOpen(
     nowMs: number,
     open: number,
-    rest: Omit<Counts, 'waiting' | 'executing' | 'overdue' | 'oldestOverdueAt'>,
+    rest: Omit<Counts, 'waiting' | 'executing' | 'overdue' | 'oldestOverdueAt' | 'missing'>,
   ): Counts {
     const executing = numbers(this.#statements.countExecuting.get(nowMs))[0]!;
     const [overdue, oldest] = this.#statements.countOverdue.get(nowMs) as unknown as [number, number | null];
-    return { ...rest, waiting: open - executing, executing, overdue, oldestOverdueAt: oldest };
+    return { ...rest, waiting: open - executing, executing, overdue, oldestOverdueAt: oldest, missing: [] };
   }
 
   /** Open and ended timers in one order. Where the status asked for rules one table out, only the other is read. */
@@ -110,6 +110,14 @@ export class Reads implements ReadVerbs {
   }
 }
 
+/** What the row of `findKey`, if there is one, means for a request with this fingerprint. */
+export function keyUse(row: unknown, fingerprint: string): KeyUse | undefined {
+  if (row === undefined) return undefined;
+  const [id, first, dueAt] = row as [Uint8Array, string, number];
+  if (first !== fingerprint) return { kind: 'conflict', id: idFromBytes(id) };
+  return { kind: 'existing', id: idFromBytes(id), dueAt };
+}
+
 /** Longer than any id, and so behind them all. */
 const afterAllIds = new Uint8Array(17).fill(0xff);
 
@@ -119,24 +127,4 @@ function listed({ done, value }: IteratorResult<unknown, unknown>): ListedRow | 
 
 function numbers(row: unknown): readonly number[] {
   return row as readonly number[];
-}
-
-function matches([, tenant, dueAt, retryAt, , owner, , url, spec, status]: ListedRow, query: ListQuery): boolean {
-  return (
-    tenant === query.tenant &&
-    (query.status === undefined || query.status === (status ?? openStatus())) &&
-    (query.destination === undefined || isFor(url, query.destination)) &&
-    (query.tag === undefined || decodeTags(spec).includes(query.tag)) &&
-    (query.dueFrom === undefined || dueAt >= query.dueFrom) &&
-    (query.dueTo === undefined || dueAt < query.dueTo)
-  );
-
-  function openStatus(): Status {
-    return owner !== null && attemptAt({ dueAt, retryAt }) <= query.nowMs ? 'executing' : 'waiting';
-  }
-}
-
-/** A URL as `Spec` has it always has a slash behind its destination. */
-function isFor(url: string, destination: Destination): boolean {
-  return url.startsWith(destination) && url[destination.length] === '/';
 }

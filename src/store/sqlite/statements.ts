@@ -9,10 +9,12 @@ const openColumns = `id, tenant, key, due_at, retry_at, claim_at, owner, claim, 
 const endedColumns = `id, tenant, key, due_at, retry_at, ended_at, NULL, claim, begun, attempts_made, attempts_max,
   url, attempts, spec, body, status`;
 
+// keys' primary key, one row. Both threads ask it.
+const findKey = 'SELECT id, fingerprint, due_at FROM keys WHERE bucket = 0 AND tenant = ? AND key = ?';
+
 /** The writer's statements, most of them hot. Parameters in the order in which they appear. */
 export const writeStatements = {
-  // keys' primary key, one row.
-  findKey: 'SELECT id, fingerprint, due_at FROM keys WHERE bucket = 0 AND tenant = ? AND key = ?',
+  findKey,
 
   // keys' primary key, one row.
   insertKey: 'INSERT INTO keys (bucket, tenant, key, id, fingerprint, due_at) VALUES (0, ?, ?, ?, ?, ?)',
@@ -105,10 +107,19 @@ export const writeStatements = {
   // ledger's primary key, the one row.
   addToLedger: `UPDATE ledger SET accepted = accepted + ?, open = open + ?, done = done + ?, failed = failed + ?,
     cancelled = cancelled + ?, uncertain = uncertain + ?, purged = purged + ? WHERE bucket = 0`,
+
+  // controllers' primary key, one row.
+  beat: `INSERT INTO controllers (owner, started_at, seen_at) VALUES (?, ?, ?)
+    ON CONFLICT (owner) DO UPDATE SET seen_at = excluded.seen_at`,
+
+  // Walks controllers' primary key: a few rows.
+  forgetControllers: "DELETE FROM controllers WHERE owner >= '' AND seen_at < ?",
 } as const;
 
 /** The reader's statements. */
 export const readStatements = {
+  findKey,
+
   // timers' primary key, one row.
   getOpen: `SELECT ${openColumns} FROM timers WHERE bucket = 0 AND id = ?`,
 
@@ -141,6 +152,9 @@ export const readStatements = {
   auditEnded: `SELECT count(*), count(*) FILTER (WHERE status = 'done'), count(*) FILTER (WHERE status = 'failed'),
       count(*) FILTER (WHERE status = 'cancelled'), count(*) FILTER (WHERE status = 'uncertain')
     FROM history WHERE bucket = 0`,
+
+  // Walks controllers' primary key: a few rows.
+  controllers: "SELECT owner, started_at, seen_at FROM controllers WHERE owner >= '' AND seen_at >= ? ORDER BY owner",
 } as const;
 
 export type Prepared<Name extends string> = Readonly<Record<Name, StatementSync>>;

@@ -1,24 +1,8 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { PunctualError } from '../../timer/errors.ts';
 import type { TimerId } from '../../timer/id.ts';
-import type { NewTimer, Timer } from '../../timer/timer.ts';
-import type {
-  Change,
-  Claimed,
-  ClaimRequest,
-  Counts,
-  HeldSettlement,
-  Hold,
-  HoldResult,
-  InsertResult,
-  ListQuery,
-  Page,
-  Release,
-  Store,
-} from '../store.ts';
-import { InFlight } from './in-flight.ts';
-import { locate } from './open.ts';
-import type { ReadVerbs, WriteVerbs } from './protocol.ts';
+import type { Idempotency, NewTimer, Timer } from '../../timer/timer.ts';
+import { InFlight } from '../in-flight.ts';
 import {
   decodeSummary,
   decodeTimer,
@@ -27,7 +11,26 @@ import {
   encodeTimer,
   type HoldRow,
   type TimerRow,
-} from './rows.ts';
+} from '../rows.ts';
+import type {
+  Change,
+  Claimed,
+  ClaimRequest,
+  ControllerNote,
+  ControllerSeen,
+  Counts,
+  HeldSettlement,
+  Hold,
+  HoldResult,
+  InsertResult,
+  KeyUse,
+  ListQuery,
+  Page,
+  Release,
+  Store,
+} from '../store.ts';
+import { locate } from './open.ts';
+import type { ReadVerbs, WriteVerbs } from './protocol.ts';
 import { WorkerConnection } from './worker-connection.ts';
 
 export interface SqliteStoreOptions {
@@ -88,6 +91,10 @@ export class SqliteStore implements Store {
     return this.#writer.call('insert', timers.map(encodeNew));
   }
 
+  findKey(tenant: string, { key, fingerprint }: Idempotency): Promise<KeyUse | undefined> {
+    return this.#reader.call('findKey', tenant, key, fingerprint);
+  }
+
   async get(id: TimerId): Promise<Timer | undefined> {
     const row = await this.#reader.call('get', id);
     return row && decodeTimer(row);
@@ -95,7 +102,7 @@ export class SqliteStore implements Store {
 
   async list(query: ListQuery): Promise<Page> {
     const { rows, next } = await this.#lists.run(() => this.#reader.call('list', query));
-    return { timers: rows.map(decodeSummary), next };
+    return { timers: rows.map(decodeSummary), next, missing: [] };
   }
 
   async change({ before, after }: Change): Promise<'applied' | 'lost'> {
@@ -141,6 +148,14 @@ export class SqliteStore implements Store {
     return this.#audits.run(() => this.#reader.call('audit', nowMs));
   }
 
+  beat(beat: { controller: ControllerNote; nowMs: number; forgetBefore: number }): Promise<void> {
+    return this.#writer.call('beat', beat.controller, beat.nowMs, beat.forgetBefore);
+  }
+
+  controllers(since: number): Promise<ControllerSeen[]> {
+    return this.#reader.call('controllers', since);
+  }
+
   async time(): Promise<number> {
     if (!this.#clock.isOpen) throw new PunctualError('store_unavailable', { message: 'the store is closed' });
     return (this.#time.get() as { now: number }).now;
@@ -163,6 +178,6 @@ function claimed(row: TimerRow, { owner, leaseUntil }: ClaimRequest): Claimed {
   return {
     timer: { ...timer, claim: timer.claim + 1, lease: { owner, until: leaseUntil } },
     claimableAt: row[5],
-    takenOver: timer.lease !== null,
+    takenFrom: timer.lease?.owner ?? null,
   };
 }

@@ -1,10 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { PunctualError } from '../../timer/errors.ts';
-import { idFromBytes, idToBytes, type TimerId } from '../../timer/id.ts';
+import { idToBytes, type TimerId } from '../../timer/id.ts';
 import type { EndedStatus } from '../../timer/timer.ts';
-import type { ClaimRequest, HoldResult, InsertResult } from '../store.ts';
-import { isConstraintFault } from './faults.ts';
-import type { ChangedFrom, WriteVerbs } from './protocol.ts';
 import {
   bytesOf,
   type HoldRow,
@@ -14,7 +11,11 @@ import {
   type SettlementRow,
   type StoredRow,
   type TimerRow,
-} from './rows.ts';
+} from '../rows.ts';
+import type { ClaimRequest, ControllerNote, HoldResult, InsertResult } from '../store.ts';
+import { isConstraintFault } from './faults.ts';
+import type { ChangedFrom, WriteVerbs } from './protocol.ts';
+import { keyUse } from './reads.ts';
 import { type Prepared, prepareAll, writeStatements } from './statements.ts';
 
 /** The ledger's columns that a transaction adds to. */
@@ -111,22 +112,23 @@ export class Writes implements WriteVerbs {
     return old.length;
   }
 
+  beat({ owner, startedAt }: ControllerNote, nowMs: number, forgetBefore: number): void {
+    this.#run(this.#statements.beat, owner, startedAt, nowMs);
+    this.#run(this.#statements.forgetControllers, forgetBefore);
+  }
+
   #insertOne([id, tenant, key, dueAt, attemptsMax, url, spec, body, fingerprint]: NewRow): InsertResult {
     const { findKey, insertKey, insertNew } = this.#statements;
     const bytes = idToBytes(id);
     if (key !== null && fingerprint !== null) {
-      const [first] = rowsOf<[Uint8Array, string, number]>(findKey.all(tenant, key));
-      if (first) {
-        const [firstId, firstFingerprint, firstDueAt] = first;
-        if (firstFingerprint !== fingerprint) return { kind: 'conflict', id: idFromBytes(firstId) };
-        return { kind: 'existing', id: idFromBytes(firstId), dueAt: firstDueAt };
-      }
+      const used = keyUse(findKey.get(tenant, key), fingerprint);
+      if (used) return used;
       this.#run(insertKey, tenant, key, bytes, fingerprint, dueAt);
     }
     this.#run(insertNew, bytes, tenant, key, dueAt, attemptsMax, url, spec, body);
     this.#deltas.accepted++;
     this.#deltas.open++;
-    return { kind: 'created' };
+    return { kind: 'created', id };
   }
 
   #settleOne(row: SettlementRow): HoldResult {

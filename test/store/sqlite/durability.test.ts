@@ -36,8 +36,8 @@ describe('a SQLite store', () => {
     const at = await second.time();
     const again = await second.claim(aClaim({ owner: 'two', nowMs: at, horizonAt: at, expiredBy: at }));
     assert.deepEqual(
-      again.map(({ timer, takenOver }) => [timer.id, timer.claim, timer.begunClaim, takenOver]),
-      news.map(({ id }) => [id, 2, 1, true]),
+      again.map(({ timer, takenFrom }) => [timer.id, timer.claim, timer.begunClaim, takenFrom]),
+      news.map(({ id }) => [id, 2, 1, 'one']),
     );
     assert.equal(again[0]!.claimableAt, now - 5_000);
     assert.ok(again[1]!.claimableAt <= at);

@@ -29,7 +29,7 @@ describe('migrations of the SQLite engine', () => {
     const names = database.prepare('SELECT name FROM migrations ORDER BY number').all();
     assert.deepEqual(
       names.map(({ name }) => name),
-      ['0001_timers.sql', '9999_more.sql'],
+      ['0001_timers.sql', '0002_controllers.sql', '9999_more.sql'],
     );
     assert.equal(database.prepare('PRAGMA application_id').get()!.application_id, 7);
   });

@@ -1,5 +1,5 @@
-import { idFromBytes, type TimerId } from '../../timer/id.ts';
-import type { Attempt } from '../../timer/outcome.ts';
+import { idFromBytes, type TimerId } from '../timer/id.ts';
+import type { Attempt } from '../timer/outcome.ts';
 import {
   attemptAt,
   type Ended,
@@ -9,8 +9,8 @@ import {
   type NewTimer,
   type Spec,
   type Timer,
-} from '../../timer/timer.ts';
-import type { HeldSettlement, TimerSummary } from '../store.ts';
+} from '../timer/timer.ts';
+import type { HeldSettlement, TimerSummary } from './store.ts';
 
 // Timers as rows, in both directions. Rows cross the border between threads as flat arrays of plain values: they are copied several
 // times faster than timers would be, and the database takes them as they are.

@@ -1,4 +1,4 @@
-import { PunctualError } from '../../timer/errors.ts';
+import { PunctualError } from '../timer/errors.ts';
 
 /** Bounds how many calls of one kind are under way, and with them what they hold in memory. */
 export class InFlight {
