@@ -12,8 +12,8 @@ import {
 } from '../timer/timer.ts';
 import type { HeldSettlement, TimerSummary } from './store.ts';
 
-// Timers as rows, in both directions. Rows cross the border between threads as flat arrays of plain values: they are copied several
-// times faster than timers would be, and the database takes them as they are.
+// Timers as rows, in both directions, the same for every SQL engine. Rows are flat arrays of plain values: databases take them as they
+// are, and they cross the border between threads several times faster than timers would.
 
 /** A timer as the statements of statements.ts read it, id as text; `at` is `claim_at` while it is open, then `ended_at`. */
 export type TimerRow = readonly [
@@ -42,8 +42,8 @@ export type StoredRow = readonly [
 ];
 
 /** What a list reads of a timer; `at` as in a TimerRow. */
-export type ListedRow = readonly [
-  id: Uint8Array,
+export type ListedRow<Id> = readonly [
+  id: Id,
   tenant: string,
   dueAt: number,
   retryAt: number | null,
@@ -99,10 +99,21 @@ export function rowOf([id, ...values]: StoredRow): TimerRow {
   return [idFromBytes(id), ...values];
 }
 
-/** Leaves out what is long: headers do not cross the border between threads. */
-export function summaryRowOf([id, , dueAt, retryAt, at, owner, made, url, spec, status]: ListedRow): SummaryRow {
+/** Leaves out what is long. */
+export function summaryRowOf([
+  id,
+  ,
+  dueAt,
+  retryAt,
+  at,
+  owner,
+  made,
+  url,
+  spec,
+  status,
+]: ListedRow<TimerId>): SummaryRow {
   const { method = omitted.method, tags = omitted.tags } = unpack(spec);
-  return [idFromBytes(id), dueAt, retryAt, at, owner, made, url, method, tags, status];
+  return [id, dueAt, retryAt, at, owner, made, url, method, tags, status];
 }
 
 /** The bytes of a row's spec as they are stored, for `ClaimRequest.bytesMax`: never fewer than `specBytes`, and nothing is parsed for it. */

@@ -36,8 +36,9 @@ export class Reads implements ReadVerbs {
         return { rows, next: last ? idFromBytes(last) : null };
       }
       read++;
-      last = row[0];
-      if (matches(row, query)) rows.push(summaryRowOf(row));
+      const [id, ...columns] = row;
+      last = id;
+      if (matches(row, query)) rows.push(summaryRowOf([idFromBytes(id), ...columns]));
     }
     return { rows, next: null };
   }
@@ -85,7 +86,7 @@ export class Reads implements ReadVerbs {
   }
 
   /** Open and ended timers in one order. Where the status asked for rules one table out, only the other is read. */
-  *#newestFirst({ before, status }: ListQuery): Generator<ListedRow> {
+  *#newestFirst({ before, status }: ListQuery): Generator<ListedRow<Uint8Array>> {
     const cursor = before === undefined ? afterAllIds : idToBytes(before);
     const open = status === undefined || status === 'waiting' || status === 'executing';
     const ended = status === undefined || !open;
@@ -121,8 +122,8 @@ export function keyUse(row: unknown, fingerprint: string): KeyUse | undefined {
 /** Longer than any id, and so behind them all. */
 const afterAllIds = new Uint8Array(17).fill(0xff);
 
-function listed({ done, value }: IteratorResult<unknown, unknown>): ListedRow | undefined {
-  return done ? undefined : (value as ListedRow);
+function listed({ done, value }: IteratorResult<unknown, unknown>): ListedRow<Uint8Array> | undefined {
+  return done ? undefined : (value as ListedRow<Uint8Array>);
 }
 
 function numbers(row: unknown): readonly number[] {
