@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { after } from 'node:test';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import pg from 'pg';
-import { type DatabaseServer, type ServerEngine, ServerUnavailable, serverEngines } from './database-server.ts';
-import { startMysql } from './mysql-server.ts';
-import { startPostgres } from './postgres-server.ts';
+import { type ServerEngine, ServerUnavailable, serverEngines } from './database-server.ts';
+import { startTestServer, unavailableVariable, urlVariable } from './test-server.ts';
 
 /** What of a test, a suite or the module `node:test` is needed to clean up behind a test. */
 export interface Cleanup {
@@ -18,8 +17,6 @@ export interface EngineOnThisMachine {
   readonly unavailable: string | false;
 }
 
-const urlVariable = { postgres: 'TEST_POSTGRES_URL', mysql: 'TEST_MYSQL_URL' } as const;
-const starters = { postgres: startPostgres, mysql: startMysql };
 const adminUrls = new Map<ServerEngine, Promise<string>>();
 
 /** Databases whose test has ended. */
@@ -67,15 +64,19 @@ export function adminUrl(engine: ServerEngine): Promise<string> {
 
 async function findServer(engine: ServerEngine): Promise<string> {
   const given = process.env[urlVariable[engine]];
-  if (given !== undefined && given !== '') return given;
-  const server: DatabaseServer = await starters[engine]({ unsynced: true });
-  return server.url;
+  if (given) return given;
+  const unavailable = process.env[unavailableVariable[engine]];
+  if (unavailable) throw new ServerUnavailable(engine, [unavailable]);
+  return (await startTestServer(engine)).url;
 }
 
 async function dropFinished(how: { readonly force: boolean }): Promise<void> {
-  for (const database of finished) {
+  const databases = [...finished];
+  // Nobody else drops them meanwhile.
+  finished.clear();
+  for (const database of databases) {
     const drop = database.engine === 'postgres' ? dropPostgres : dropMysql;
-    if (await drop(await adminUrl(database.engine), database.name, how.force)) finished.delete(database);
+    if (!(await drop(await adminUrl(database.engine), database.name, how.force))) finished.add(database);
   }
 }
 

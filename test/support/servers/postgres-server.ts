@@ -1,49 +1,62 @@
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import type { DatabaseServer, ServerOptions } from './database-server.ts';
-import { ServerUnavailable } from './database-server.ts';
-import { findProgram } from './find-program.ts';
-import { type LocalEngine, startLocally } from './local-server.ts';
+import type { LocalEngine } from './local-server.ts';
 import { ordinaryUser } from './ordinary-user.ts';
+import { startServer } from './start-server.ts';
 
 const connectMsMax = 5_000;
+const image = 'postgres:17';
 
 // What PostgreSQL does by itself, said anyway: chaos and benches stand on it.
 const durable = { fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on' };
-const unsynced = { fsync: 'off', full_page_writes: 'off' };
+const unsynced = { fsync: 'off', full_page_writes: 'off', max_wal_size: '256MB' };
 
-/** Starts a private PostgreSQL server. Rejects with {@link ServerUnavailable} where there is none to be had. */
-export async function startPostgres(options: ServerOptions = {}): Promise<DatabaseServer> {
-  const program = findProgram('postgres');
-  if (program === undefined) throw new ServerUnavailable('postgres', ['no program `postgres`']);
-  return startLocally(postgresOf(program, options));
+/** Starts a private PostgreSQL server. Rejects with `ServerUnavailable` where there is none to be had. */
+export function startPostgres(options: ServerOptions = {}): Promise<DatabaseServer> {
+  const settings = postgresSettings(options);
+  return startServer({
+    engine: 'postgres',
+    programs: ['postgres'],
+    debianPackage: 'postgresql',
+    local: (program) => localPostgres(program, settings, options.unsynced ?? false),
+    docker: {
+      engine: 'postgres',
+      image,
+      environment: ['POSTGRES_HOST_AUTH_METHOD=trust', 'POSTGRES_INITDB_ARGS=--encoding=UTF8 --locale=C'],
+      port: 5432,
+      arguments: settings,
+      url: urlOf,
+      ask: askDataFolder,
+    },
+  });
 }
 
-function postgresOf(program: string, options: ServerOptions): LocalEngine {
-  const settings = postgresSettings(options);
+const urlOf = (port: number) => `postgres://postgres@127.0.0.1:${port}/postgres`;
+
+function localPostgres(program: string, settings: readonly string[], unsynced: boolean): LocalEngine {
+  const initdb = join(dirname(program), 'initdb');
+  const flags = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-instructions'];
+  if (unsynced) flags.push('--no-sync');
   return {
     engine: 'postgres',
     user: ordinaryUser('postgres'),
     // An immediate shutdown: kill -9 would leave a shared memory segment behind.
     endSignal: 'QUIT',
-    create: async (folder) => {
-      const flags = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-instructions'];
-      if (options.unsynced) flags.push('--no-sync');
-      await folder.run(join(dirname(program), 'initdb'), ...flags, `--pgdata=${folder.data}`);
-    },
-    command: (folder, port) => [
+    unsynced,
+    create: (folder) => folder.run(initdb, ...flags, `--pgdata=${folder.data}`),
+    command: ({ path, data }, port) => [
       program,
-      ...['-D', folder.data, '-h', '127.0.0.1', '-p', String(port), '-k', folder.path],
-      ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', path, ...settings],
     ],
-    url: (port) => `postgres://postgres@127.0.0.1:${port}/postgres`,
+    url: urlOf,
     askDataFolder,
   };
 }
 
-function postgresSettings(options: ServerOptions): [string, string | number][] {
-  const base = { ...durable, ...(options.unsynced && unsynced), max_connections: 300 };
-  return Object.entries({ ...base, ...options.settings });
+function postgresSettings(options: ServerOptions): string[] {
+  const settings = { max_connections: 300, ...durable, ...(options.unsynced && unsynced), ...options.settings };
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
 async function askDataFolder(url: string): Promise<string> {
