@@ -24,6 +24,8 @@ export const statusByCode: Readonly<Record<ErrorCode, number>> = {
   invalid_configuration: 500,
   cannot_listen: 500,
   store_locked: 500,
+  store_denied: 503,
+  store_wrong_shard: 500,
   store_not_a_database: 503,
   store_not_ours: 500,
   store_too_new: 500,

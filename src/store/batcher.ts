@@ -1,10 +1,5 @@
 import { PunctualError } from '../timer/errors.ts';
-
-/** As much of a Clock as a batcher needs; store/ does not import clock/. */
-interface Timing {
-  monotonic(): number;
-  after(delayMs: number, run: () => void): () => void;
-}
+import type { Timing } from './timing.ts';
 
 export interface BatcherOptions<T, R> {
   /** Does the work for a batch, in one commit; gives one result per item, in order. */

@@ -6,7 +6,7 @@ import type { ListQuery, Page, TimerSummary } from './store.ts';
 
 /** Whether a list shows the row. */
 export function matches(
-  [, tenant, dueAt, retryAt, , owner, , url, spec, status]: ListedRow,
+  [, tenant, dueAt, retryAt, , owner, , url, spec, status]: ListedRow<unknown>,
   query: ListQuery,
 ): boolean {
   return (

@@ -17,7 +17,7 @@ import type { Settlement } from '../timer/transition.ts';
 export interface Store {
   /**
    * Stores new timers, all of them or, where one cannot be written, none. With an idempotency key, the first copy wins: a repetition is
-   * told its id, another request is a conflict.
+   * told its id, another request is a conflict. The id of a timer with a key ends in the key's byte (timer/key.ts).
    */
   insert(timers: readonly NewTimer[]): Promise<InsertResult[]>;
 

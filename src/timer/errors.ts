@@ -25,6 +25,8 @@ export const errorCodes = {
   invalid_configuration: 'A setting is wrong; all faults are listed.',
   cannot_listen: 'The address to listen on cannot be had.',
   store_locked: 'Another process has the database file open.',
+  store_denied: 'The database does not let this user in, or do what is needed.',
+  store_wrong_shard: 'The database has another place among the shards than the settings say.',
   store_not_a_database: 'The file is no database, or is damaged.',
   store_not_ours: 'The database belongs to another program.',
   store_too_new: 'The database was made by a newer Punctual.',

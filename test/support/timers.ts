@@ -1,4 +1,5 @@
 import { newTimerId } from '../../src/timer/id.ts';
+import { bucketByteOfKey } from '../../src/timer/key.ts';
 import { defaultRetryPolicy } from '../../src/timer/retry.ts';
 import { freshTimer, type NewTimer, type Spec, type Timer } from '../../src/timer/timer.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -23,8 +24,9 @@ export function aSpec(change: Partial<Spec> = {}): Spec {
 
 /** A timer to insert, created at `nowMs` and due a second later, changed as said. */
 export function aNewTimer(nowMs: number, change: Partial<NewTimer> = {}): NewTimer {
+  const key = change.idempotency?.key;
   return {
-    id: newTimerId(nowMs, random, { shard: 0 }),
+    id: newTimerId(nowMs, random, { shard: 0, ...(key === undefined ? {} : { bucketByte: bucketByteOfKey(key) }) }),
     tenant: 'default',
     spec: aSpec(),
     dueAt: nowMs + 1_000,

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Place } from '../../timer/id.ts';
+import { bucketByteOfKey } from '../../timer/key.ts';
 import type { Idempotency } from '../../timer/timer.ts';
 
 /** What an idempotency key means for the timer: the key decides the bucket, so that a repetition meets its first copy there. */
@@ -8,10 +9,9 @@ export function keyed(
   key: string | undefined,
 ): { readonly idempotency: Idempotency | null; readonly place: Place } {
   if (key === undefined) return { idempotency: null, place: { shard: 0 } };
-  const bucketByte = Number.parseInt(hash('sha256', key, 'hex').slice(0, 2), 16);
   return {
     idempotency: { key, fingerprint: hash('sha256', canonicalJson(request), 'hex') },
-    place: { shard: 0, bucketByte },
+    place: { shard: 0, bucketByte: bucketByteOfKey(key) },
   };
 }
 

@@ -1,0 +1,194 @@
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { PunctualError } from '../../timer/errors.ts';
+import { bucketsMax } from '../../timer/id.ts';
+import { type Migration, readMigrations, type SeenMigration, unseenMigrations } from '../migrations.ts';
+import { withoutPassword } from './connections.ts';
+import { connectFault, isServerError, statementFault } from './faults.ts';
+
+export interface MigrateOptions {
+  readonly url: string;
+  /** The number of buckets of a database that is made now; without it, one, or 32 on Citus. */
+  readonly buckets?: number;
+  /** The place of a database that is made now among several, from 0 on. */
+  readonly shard?: number;
+  /** Where the numbered SQL files are; the engine's own, unless a test says otherwise. */
+  readonly folder?: string;
+}
+
+/** What is fixed when the tables are made. */
+export interface Layout {
+  readonly buckets: number;
+  readonly shard: number;
+}
+
+/** Of the lock that migrations hold while they run: `Punc` in ASCII. Nothing else takes it. */
+const lockNumber = 0x50756e63;
+const connectMsMax = 5_000;
+/** A migration may have to wait for others, and for the tables that it changes. */
+const answerMsMax = 600_000;
+
+const bucketsDefault = 1;
+const bucketsOnCitus = 32;
+/** What is distributed, the first of them setting the pace for the others. */
+const distributed = ['timers', 'history', 'keys', 'ledger'];
+
+/**
+ * Makes the database where it is missing, runs the migrations that it has not seen, all in one transaction, and gives its layout. As many
+ * processes as like may do this at once. Throws a PunctualError.
+ */
+export async function migrate(options: MigrateOptions): Promise<Layout> {
+  const database = withoutPassword(options.url);
+  const client = await connect(options.url);
+  try {
+    const known = readMigrations(options.folder ?? join(import.meta.dirname, 'migrations'));
+    const isWhole = unseenMigrations(known, await seenMigrations(client), database).length === 0;
+    if (!isWhole) await migrateUnderLock(client, { known, database, ...options });
+    return await readLayout(client, { database, shard: options.shard ?? 0 });
+  } catch (error) {
+    throw statementFault(error, database);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function migrateUnderLock(
+  client: Client,
+  { known, database, ...wanted }: MigrateOptions & { known: readonly Migration[]; database: string },
+): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [lockNumber]);
+    // Somebody else may have done it all while this one waited.
+    const seen = await seenMigrations(client);
+    const unseen = unseenMigrations(known, seen, database);
+    if (seen.length === 0 && unseen.length > 0) await begin(client, database);
+    for (const { number, name, sql, checksum } of unseen) {
+      await client.query(sql);
+      await client.query('INSERT INTO migrations (number, name, checksum) VALUES ($1, $2, $3)', [
+        number,
+        name,
+        checksum,
+      ]);
+    }
+    if (seen.length === 0 && unseen.length > 0) await settleLayout(client, wanted);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Refuses another program's database before anything in it is changed. */
+async function begin(client: Client, database: string): Promise<void> {
+  const { rows } = await client.query(
+    "SELECT to_regclass('timers') AS timers, current_setting('server_encoding') AS encoding",
+  );
+  const [{ timers, encoding }] = rows as [{ timers: string | null; encoding: string }];
+  if (timers !== null) {
+    throw new PunctualError('store_not_ours', {
+      message: `${database} has a table "timers" of another program: choose another database`,
+    });
+  }
+  if (encoding !== 'UTF8') {
+    throw new PunctualError('store_not_ours', {
+      message: `${database} keeps text as ${encoding}: choose a database with the encoding UTF8`,
+    });
+  }
+  await client.query(
+    'CREATE TABLE migrations (number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL)',
+  );
+}
+
+async function settleLayout(
+  client: Client,
+  { buckets, shard = 0 }: Pick<MigrateOptions, 'buckets' | 'shard'>,
+): Promise<void> {
+  const { rowCount } = await client.query("SELECT 1 FROM pg_extension WHERE extname = 'citus'");
+  const onCitus = rowCount === 1;
+  const chosen = Math.min(bucketsMax, buckets ?? (onCitus ? bucketsOnCitus : bucketsDefault));
+  for (const table of onCitus ? distributed : []) await distribute(client, table);
+  await client.query("INSERT INTO meta (name, value) VALUES ('program', 'punctual'), ('buckets', $1), ('shard', $2)", [
+    String(chosen),
+    String(shard),
+  ]);
+}
+
+/** Rows of one bucket, whatever their table, lie on one node: a statement that names its bucket concerns no other. */
+async function distribute(client: Client, table: string): Promise<void> {
+  if (table === distributed[0]) await client.query('SELECT create_distributed_table($1, $2)', [table, 'bucket']);
+  else {
+    await client.query('SELECT create_distributed_table($1, $2, colocate_with => $3)', [
+      table,
+      'bucket',
+      distributed[0],
+    ]);
+  }
+}
+
+async function seenMigrations(client: Client): Promise<SeenMigration[]> {
+  const { rows: found } = await client.query("SELECT to_regclass('migrations') IS NOT NULL AS there");
+  if (!found[0].there) return [];
+  const { rows } = await client.query('SELECT name, checksum FROM migrations ORDER BY number');
+  return rows;
+}
+
+async function readLayout(client: Client, { database, shard }: { database: string; shard: number }): Promise<Layout> {
+  const { rows } = await client.query("SELECT name, value FROM meta WHERE name IN ('buckets', 'shard')");
+  const meta = new Map((rows as { name: string; value: string }[]).map(({ name, value }) => [name, Number(value)]));
+  const layout = { buckets: meta.get('buckets')!, shard: meta.get('shard')! };
+  if (layout.shard !== shard) {
+    throw new PunctualError('store_wrong_shard', {
+      message: `${database} was made as number ${layout.shard} of the databases in DATABASE_URL, and stands as number ${shard} there: put it back, and leave the place of one that is gone empty`,
+    });
+  }
+  return layout;
+}
+
+/** Connects, after making the database where there is none of that name. */
+async function connect(url: string): Promise<Client> {
+  const database = withoutPassword(url);
+  try {
+    return await connectTo(url);
+  } catch (error) {
+    if (!isServerError(error) || error.code !== '3D000') throw connectFault(error, database);
+  }
+  try {
+    await createDatabase(url);
+    return await connectTo(url);
+  } catch (error) {
+    throw isServerError(error) ? statementFault(error, database) : connectFault(error, database);
+  }
+}
+
+async function connectTo(url: string): Promise<Client> {
+  const client = new Client({
+    connectionString: url,
+    application_name: 'punctual migrate',
+    connectionTimeoutMillis: connectMsMax,
+    query_timeout: answerMsMax,
+    keepAlive: true,
+  });
+  // What breaks the connection reaches the statement that waits for it.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+async function createDatabase(url: string): Promise<void> {
+  const there = new URL(url);
+  const name = decodeURIComponent(there.pathname.slice(1));
+  there.pathname = '/postgres';
+  const client = await connectTo(there.href);
+  try {
+    // The same order of text and the same letters wherever it is made.
+    await client.query(
+      `CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`,
+    );
+  } catch (error) {
+    // Another process was quicker: before this one began, or while it ran.
+    if (!isServerError(error) || !['42P04', '23505'].includes(error.code)) throw error;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

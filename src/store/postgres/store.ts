@@ -1,0 +1,298 @@
+import { bucketOf, type TimerId } from '../../timer/id.ts';
+import { bucketByteOfKey } from '../../timer/key.ts';
+import type { Random } from '../../timer/random.ts';
+import type { EndedStatus, Idempotency, NewTimer, Timer } from '../../timer/timer.ts';
+import { claimAcross, inEachBucket } from '../buckets.ts';
+import { InFlight } from '../in-flight.ts';
+import { listRows, type ReadRows } from '../listing.ts';
+import { decodeTimer, encodeSettlement, encodeTimer, type ListedRow, type SettlementRow } from '../rows.ts';
+import type {
+  Change,
+  Claimed,
+  ClaimRequest,
+  ControllerNote,
+  ControllerSeen,
+  Counts,
+  HeldSettlement,
+  Hold,
+  HoldResult,
+  InsertResult,
+  KeyUse,
+  ListQuery,
+  Page,
+  Release,
+  Store,
+} from '../store.ts';
+import type { Timing } from '../timing.ts';
+import { Connections } from './connections.ts';
+import { insert, keyUses } from './inserts.ts';
+import { type Layout, migrate } from './migrate.ts';
+import { bodyOf, claimedOf, countsOf, deltas, type NumberedRows, resultsOf, timerRowOf } from './rows.ts';
+import type { StatementName } from './statements.ts';
+
+export interface PostgresStoreOptions {
+  readonly url: string;
+  readonly clock: Timing;
+  readonly random: Random;
+  /** The number of buckets of a database that is made now; see `migrate`. */
+  readonly buckets?: number;
+  /** The place of this database among several. */
+  readonly shard?: number;
+  /** At most this many timers are looked at for one page of `list`. */
+  readonly listRowsMax?: number;
+}
+
+/** Earlier than every instant: what PostgreSQL gets for -Infinity. */
+const never = -1;
+/** After so many transactions that wrote to the ledger, this process folds some of its rows. */
+const foldEvery = 200;
+/** So many rows are folded at a time. */
+const foldRows = 1_000;
+
+/** Timers on a PostgreSQL server, or on a Citus cluster: as many processes as like work on one database. */
+export class PostgresStore implements Store {
+  /** What is set on the server that weakens the promise. */
+  readonly warnings: readonly string[];
+  readonly #connections: Connections;
+  readonly #buckets: number;
+  readonly #listRowsMax: number;
+  readonly #lists = new InFlight({ max: 8, refusal: '8 lists are being read already: try again in a moment' });
+  readonly #audits = new InFlight({ max: 1, refusal: 'the timers are being counted already: try again later' });
+  #claims = 0;
+  #unfolded = 0;
+  #folding = false;
+
+  private constructor(
+    connections: Connections,
+    { buckets, warnings }: Layout & { warnings: readonly string[] },
+    listRowsMax: number,
+  ) {
+    this.#connections = connections;
+    this.#buckets = buckets;
+    this.#listRowsMax = listRowsMax;
+    this.warnings = warnings;
+  }
+
+  /** Connects, makes what is missing, and brings the schema up to date. Throws a PunctualError that says what is wrong. */
+  static async open({ listRowsMax = 10_000, ...options }: PostgresStoreOptions): Promise<PostgresStore> {
+    const layout = await migrate(options);
+    const connections = new Connections(options);
+    try {
+      const warnings = durabilityWarnings(await connections.read('durability', []));
+      return new PostgresStore(connections, { ...layout, warnings }, listRowsMax);
+    } catch (error) {
+      await connections.close();
+      throw error;
+    }
+  }
+
+  async insert(timers: readonly NewTimer[]): Promise<InsertResult[]> {
+    const results = await insert(this.#connections, timers, this.#buckets);
+    this.#noteLedger();
+    return results;
+  }
+
+  async findKey(tenant: string, idempotency: Idempotency): Promise<KeyUse | undefined> {
+    const bucket = bucketByteOfKey(idempotency.key) % this.#buckets;
+    const [use] = await keyUses(this.#connections, bucket, [{ tenant, idempotency }]);
+    return use;
+  }
+
+  async get(id: TimerId): Promise<Timer | undefined> {
+    const at = [bucketOf(id, this.#buckets), id];
+    // It may end between the two looks, but not come back: then the third finds it.
+    for (const name of ['getOpen', 'getEnded', 'getOpen'] as const) {
+      const [row] = await this.#connections.read(name, at);
+      if (row) return decodeTimer(timerRowOf(row));
+    }
+    return undefined;
+  }
+
+  list(query: ListQuery): Promise<Page> {
+    const wanted: StatementName[] = [];
+    if (query.status === undefined || query.status === 'waiting' || query.status === 'executing')
+      wanted.push('listOpen');
+    if (wanted.length === 0 || query.status === undefined) wanted.push('listEnded');
+    const reads = wanted.flatMap((name) =>
+      Array.from(
+        { length: this.#buckets },
+        (_, bucket): ReadRows =>
+          async (before, limit) => {
+            const rows = await this.#connections.read(name, [bucket, before, limit]);
+            return rows as unknown as ListedRow<TimerId>[];
+          },
+      ),
+    );
+    return this.#lists.run(() => listRows(query, reads, this.#listRowsMax));
+  }
+
+  async change({ before, after }: Change): Promise<'applied' | 'lost'> {
+    // Whoever held it when it was read may have let go of it without another claim.
+    if (before.lease) return 'lost';
+    const [id, tenant, key, dueAt, retryAt, at, , claim, begun, made, max, url, attempts, spec, body, to] = encodeTimer(
+      {
+        ...after,
+        claim: before.claim + 1,
+      },
+    );
+    const from = before.ended?.status ?? null;
+    const where = [bucketOf(id, this.#buckets), id, before.claim];
+    const columns = [tenant, key, dueAt, retryAt, at, claim, begun, made, max, url, attempts, spec, bodyOf(body)];
+    const rows = await this.#connections.write(changeOf(from, to), [...where, ...columns, ...moveValues(from, to)]);
+    if (from !== to) this.#noteLedger();
+    return rows.length === 1 ? 'applied' : 'lost';
+  }
+
+  claim(request: ClaimRequest): Promise<Claimed[]> {
+    const claim = async (
+      bucket: number,
+      { owner, horizonAt, expiredBy, limit, leaseUntil, bytesMax }: ClaimRequest,
+    ) => {
+      const values = [bucket, horizonAt, Math.max(never, expiredBy), limit, owner, leaseUntil, bytesMax];
+      return claimedOf(await this.#connections.write('claim', values));
+    };
+    return claimAcross(request, { buckets: this.#buckets, first: this.#claims++ % this.#buckets, claim });
+  }
+
+  begin(holds: readonly Hold[]): Promise<HoldResult[]> {
+    return this.#underHolds('begin', holds, () => []);
+  }
+
+  extend(holds: readonly Hold[], untilAt: number): Promise<HoldResult[]> {
+    return this.#underHolds('extend', holds, () => [untilAt]);
+  }
+
+  release(releases: readonly Release[]): Promise<HoldResult[]> {
+    return this.#underHolds('release', releases, (group) => [group.map(({ claimAt }) => claimAt)]);
+  }
+
+  settle(settlements: readonly HeldSettlement[]): Promise<HoldResult[]> {
+    return inEachBucket(settlements, this.#buckets, (bucket, group) =>
+      this.#settle(bucket, group.map(encodeSettlement)),
+    );
+  }
+
+  async purge({ endedBefore, limit }: { endedBefore: number; limit: number }): Promise<number> {
+    let purged = 0;
+    for (let bucket = 0; bucket < this.#buckets && purged < limit; bucket++) {
+      const [row] = await this.#connections.write('purge', [bucket, endedBefore, limit - purged]);
+      purged += row![0] as number;
+    }
+    if (purged > 0) this.#noteLedger();
+    return purged;
+  }
+
+  counts(nowMs: number): Promise<Counts> {
+    return this.#count('counts', nowMs);
+  }
+
+  audit(nowMs: number): Promise<Counts> {
+    return this.#audits.run(() => this.#count('audit', nowMs));
+  }
+
+  async beat(beat: { controller: ControllerNote; nowMs: number; forgetBefore: number }): Promise<void> {
+    const { owner, startedAt } = beat.controller;
+    await this.#connections.write('beat', [owner, startedAt, beat.nowMs]);
+    await this.#connections.write('forgetControllers', [beat.forgetBefore]);
+  }
+
+  async controllers(since: number): Promise<ControllerSeen[]> {
+    const rows = (await this.#connections.read('controllers', [since])) as [string, number, number][];
+    return rows.map(([owner, startedAt, seenAt]) => ({ owner, startedAt, seenAt }));
+  }
+
+  async time(): Promise<number> {
+    const [row] = await this.#connections.read('time', [], 'clock');
+    return row![0] as number;
+  }
+
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  /** A verb that compares owner and claim of each timer; `more` gives what its statement wants besides. */
+  #underHolds<T extends Hold>(
+    name: 'begin' | 'extend' | 'release',
+    holds: readonly T[],
+    more: (group: readonly T[]) => unknown[],
+  ): Promise<HoldResult[]> {
+    return inEachBucket(holds, this.#buckets, async (bucket, group) => {
+      const columns = [group.map(({ id }) => id), group.map(({ owner }) => owner), group.map(({ claim }) => claim)];
+      const rows = await this.#connections.write(name, [bucket, ...columns, ...more(group)]);
+      return resultsOf(rows as NumberedRows, group.length);
+    });
+  }
+
+  async #settle(bucket: number, rows: readonly SettlementRow[]): Promise<HoldResult[]> {
+    const columns = Array.from({ length: 8 }, (_, column) => rows.map((row) => row[column]));
+    const applied = await this.#connections.write('settle', [bucket, ...columns]);
+    const results = resultsOf(applied as NumberedRows, rows.length);
+    for (const [index, row] of rows.entries()) {
+      if (results[index] === 'lost') results[index] = await this.#settleLate(bucket, row);
+    }
+    this.#noteLedger();
+    return results;
+  }
+
+  /** What was not held: perhaps it is settled already, or became uncertain under this very claim. */
+  async #settleLate(bucket: number, row: SettlementRow): Promise<HoldResult> {
+    const [id, , claim, made, max, attempts, status, at] = row;
+    const values = [bucket, id, made, max, attempts, at];
+    const settled =
+      status === null
+        ? await this.#connections.read('settledWaiting', values)
+        : await this.#connections.read('settledEnded', [...values, status]);
+    if (settled.length === 1) return 'applied';
+    const late = [...values, claim, ...deltas('uncertain', status)];
+    const resolved =
+      status === null
+        ? await this.#connections.write('settleLateWaiting', late)
+        : await this.#connections.write('settleLateEnded', [...late, status]);
+    return resolved.length === 1 ? 'applied' : 'lost';
+  }
+
+  async #count(name: 'counts' | 'audit', nowMs: number): Promise<Counts> {
+    const buckets = Array.from({ length: this.#buckets }, (_, bucket) => bucket);
+    const rows = await Promise.all(buckets.map((bucket) => this.#connections.read(name, [bucket, nowMs])));
+    return countsOf(rows.map(([row]) => row as readonly (number | string | null)[]));
+  }
+
+  /** Folds some of the ledger's rows in the background, now and then. What fails is left to the next time. */
+  #noteLedger(): void {
+    if (++this.#unfolded < foldEvery || this.#folding) return;
+    this.#unfolded = 0;
+    this.#folding = true;
+    void this.#fold().finally(() => {
+      this.#folding = false;
+    });
+  }
+
+  async #fold(): Promise<void> {
+    for (let bucket = 0; bucket < this.#buckets; bucket++) {
+      await this.#connections.write('fold', [bucket, foldRows]).catch(() => undefined);
+    }
+  }
+}
+
+function changeOf(from: EndedStatus | null, to: EndedStatus | null): StatementName {
+  if (from === null) return to === null ? 'changeOpen' : 'end';
+  return to === null ? 'reopen' : 'changeEnded';
+}
+
+/** What the statement of a change wants behind the timer's columns. */
+function moveValues(from: EndedStatus | null, to: EndedStatus | null): unknown[] {
+  if (from === null) return to === null ? [] : [to, ...deltas(null, to)];
+  return to === null ? [from, ...deltas(from, null)] : [from, ...deltas(from, to), to];
+}
+
+/** A commit that is answered must be on the disk. Sessions see to `synchronous_commit` themselves. */
+function durabilityWarnings([row]: readonly (readonly unknown[])[]): string[] {
+  const [fsync, fullPageWrites] = row!;
+  const warnings: string[] = [];
+  if (fsync !== 'on')
+    warnings.push('fsync is off on the PostgreSQL server: a crash of its machine loses accepted timers');
+  if (fullPageWrites !== 'on') {
+    warnings.push('full_page_writes is off on the PostgreSQL server: a crash of its machine may damage the database');
+  }
+  return warnings;
+}
