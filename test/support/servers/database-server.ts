@@ -16,8 +16,9 @@ export interface DatabaseServer {
   /** Undefined where the server runs in Docker. */
   readonly dataFolder: string | undefined;
   /**
-   * Sends the signal to the main process and waits for its end, except for SIGSTOP and SIGCONT. PostgreSQL's SIGTERM waits
-   * until the last client has gone; SIGINT does not.
+   * Sends the signal to the main process and waits for its end, except for SIGSTOP and SIGCONT. PostgreSQL serves each client
+   * from a process of its own, so that SIGSTOP keeps out new clients alone, SIGTERM waits until the last one has gone (SIGINT
+   * does not), and after SIGKILL a statement that is running may still end.
    */
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again after its end, on the same port and data, and waits until it takes connections. */

@@ -38,7 +38,9 @@ function warning(engine: ServerEngine, reason: string): string {
   return `
 ${line}
 NOT TESTED: ${engine}. Its tests were skipped, since no server could be had:
+
 ${reason}
+
 Set ${urlVariable[engine]} to the URL of a server's administrator, or install its programs or Docker.
 ${line}
 `;

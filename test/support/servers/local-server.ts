@@ -1,19 +1,16 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, open, readFile, realpath, statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { DatabaseServer, ServerEngine } from './database-server.ts';
 import { freePort } from './free-port.ts';
 import { type Guard, startGuard } from './guard.ts';
 import type { UserIds } from './ordinary-user.ts';
+import { makeServerFolder, type ServerFolder } from './server-folder.ts';
 import { Hopeless, untilReady } from './until-ready.ts';
 
 const portTriesMax = 3;
-const logCharsMax = 4_000;
-const memoryFolder = '/dev/shm';
-const memoryBytesMin = 2 * 1024 ** 3;
+const logCharsMax = 1_500;
 
 /** What an engine's own file says of its server programs. */
 export interface LocalEngine {
@@ -23,7 +20,7 @@ export interface LocalEngine {
   readonly endSignal: 'KILL' | 'QUIT';
   /** See {@link ServerOptions}. */
   readonly unsynced: boolean;
-  /** Makes the files of a new server in `folder/data`. */
+  /** Makes the files of a new server in `folder.data`. */
   create(folder: ServerFolder): Promise<void>;
   /** The server's program and arguments. */
   command(folder: ServerFolder, port: number): readonly [string, ...string[]];
@@ -32,22 +29,11 @@ export interface LocalEngine {
   askDataFolder(url: string): Promise<string>;
 }
 
-/** A new server's own folder, which belongs to the user that runs it. */
-export interface ServerFolder {
-  readonly path: string;
-  readonly data: string;
-  /** Runs a program in it as the server's user; rejects with its output when it fails. */
-  run(program: string, ...args: readonly string[]): Promise<void>;
-}
-
 /** Makes a new server from this machine's programs, starts it on a free port, and waits until it takes connections. */
 export async function startLocally(engine: LocalEngine): Promise<DatabaseServer> {
-  // Where the temporary folder is a symbolic link, a server gives the link's target as its data folder.
-  const parent = await realpath(await parentFolder(engine));
-  const path = await mkdtemp(join(parent, `punctual-${engine.engine}-`));
-  const guard = startGuard(guardScript, path, engine.endSignal);
+  const folder = await makeServerFolder(engine.engine, engine.user, engine.unsynced);
+  const guard = startGuard(guardScript, folder.path, engine.endSignal);
   try {
-    const folder = await openFolder(engine, path);
     await engine.create(folder);
     return await startOnFreePort(engine, folder, guard);
   } catch (error) {
@@ -69,13 +55,6 @@ async function startOnFreePort(engine: LocalEngine, folder: ServerFolder, guard:
   }
 }
 
-// Making a database costs PostgreSQL some 300 files: measured, 14 ms in memory and up to 300 ms on a virtual machine's disk.
-async function parentFolder(engine: LocalEngine): Promise<string> {
-  if (!engine.unsynced) return tmpdir();
-  const space = await statfs(memoryFolder).catch(() => undefined);
-  return space !== undefined && space.bavail * space.bsize >= memoryBytesMin ? memoryFolder : tmpdir();
-}
-
 // Reads the pid of each start, and 0 after each end so that no stranger is killed who got the same pid later. Where the
 // container's first process buries nobody, a server that has ended stays behind as a zombie, which is as good as gone.
 const guardScript = `
@@ -90,22 +69,6 @@ const guardScript = `
   fi
   rm -rf "$1"
 `;
-
-async function openFolder(engine: LocalEngine, path: string): Promise<ServerFolder> {
-  const { uid, gid } = engine.user;
-  if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
-  const options = { ...engine.user, cwd: path, env: serverEnv(path) };
-  return {
-    path,
-    data: join(path, 'data'),
-    run: async (program, ...args) => void (await promisify(execFile)(program, args, options)),
-  };
-}
-
-// A server gets nothing of this process's environment, in which PGDATA, PGPORT or MYSQL_HOME may point at somebody's real one.
-function serverEnv(folder: string): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: folder, TMPDIR: folder, LC_ALL: 'C' };
-}
 
 class LocalServer implements DatabaseServer {
   readonly engine: ServerEngine;
@@ -153,7 +116,7 @@ class LocalServer implements DatabaseServer {
       await untilReady(attempt);
     } catch (error) {
       const log = await readFile(this.#logPath, 'utf8');
-      throw new Error(`${this.engine} did not start: ${error}. Its log ends with:\n${log.slice(-logCharsMax)}`);
+      throw new Error(`${this.engine} did not start; its log ends with:\n${log.slice(-logCharsMax)}`, { cause: error });
     }
   }
 
@@ -178,7 +141,7 @@ class LocalServer implements DatabaseServer {
     const [program, ...args] = this.#parts.command(this.#folder, this.port);
     const log = await open(this.#logPath, 'a');
     // In a session of its own: the terminal's Ctrl-C must not end the server under the tests that still use it.
-    const options = { ...this.#parts.user, cwd: this.#folder.path, env: serverEnv(this.#folder.path), detached: true };
+    const options = { ...this.#folder.spawnOptions, detached: true };
     const child = spawn(program, args, { ...options, stdio: ['ignore', log.fd, log.fd] });
     await once(child, 'spawn');
     await log.close();

@@ -5,8 +5,9 @@ import { promisify } from 'node:util';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { DatabaseServer, ServerOptions } from './database-server.ts';
 import { findProgram } from './find-program.ts';
-import type { LocalEngine, ServerFolder } from './local-server.ts';
+import type { LocalEngine } from './local-server.ts';
 import { ordinaryUser } from './ordinary-user.ts';
+import { runIn, type ServerFolder } from './server-folder.ts';
 import { startServer } from './start-server.ts';
 
 const connectMsMax = 5_000;
@@ -71,11 +72,11 @@ async function createMariadb(folder: ServerFolder, program: string): Promise<voi
   const script = findProgram(...names);
   if (script === undefined) throw new Error(`there is ${program}, but not ${names.join(' or ')}, which comes with it`);
   const flags = ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'];
-  await folder.run(script, ...flags, `--datadir=${folder.data}`);
+  await runIn(folder, script, [...flags, `--datadir=${folder.data}`]);
 }
 
 async function createMysql(folder: ServerFolder, program: string): Promise<void> {
-  await folder.run(program, '--no-defaults', '--initialize-insecure', `--datadir=${folder.data}`);
+  await runIn(folder, program, ['--no-defaults', '--initialize-insecure', `--datadir=${folder.data}`]);
 }
 
 function placeArguments(folder: ServerFolder, port: number): string[] {

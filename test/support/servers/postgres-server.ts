@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { DatabaseServer, ServerOptions } from './database-server.ts';
 import type { LocalEngine } from './local-server.ts';
 import { ordinaryUser } from './ordinary-user.ts';
+import { runIn } from './server-folder.ts';
 import { startServer } from './start-server.ts';
 
 const connectMsMax = 5_000;
@@ -44,7 +45,7 @@ function localPostgres(program: string, settings: readonly string[], unsynced: b
     // An immediate shutdown: kill -9 would leave a shared memory segment behind.
     endSignal: 'QUIT',
     unsynced,
-    create: (folder) => folder.run(initdb, ...flags, `--pgdata=${folder.data}`),
+    create: (folder) => runIn(folder, initdb, [...flags, `--pgdata=${folder.data}`]),
     command: ({ path, data }, port) => [
       program,
       ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', path, ...settings],
