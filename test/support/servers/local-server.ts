@@ -49,8 +49,9 @@ async function startOnFreePort(engine: LocalEngine, folder: ServerFolder, guard:
       await server.startFirst();
       return server;
     } catch (error) {
-      // Somebody may have taken the port in the meantime.
-      if (tries === portTriesMax) throw error;
+      // Somebody may have taken the port in the meantime: then the server ended by itself.
+      const ended = error instanceof Error && error.cause instanceof Hopeless;
+      if (!ended || tries === portTriesMax) throw error;
     }
   }
 }

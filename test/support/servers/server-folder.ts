@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { ServerEngine } from './database-server.ts';
 import type { UserIds } from './ordinary-user.ts';
 
+const runMsMax = 2 * 60_000;
 const outputCharsMax = 1_500;
 const memoryFolder = '/dev/shm';
 const memoryBytesMin = 2 * 1024 ** 3;
@@ -41,7 +42,7 @@ function serverEnv(folder: string): NodeJS.ProcessEnv {
 
 /** Runs a program in the folder, as its user, to the end. Rejects with what it said when it fails. */
 export async function runIn(folder: ServerFolder, program: string, args: readonly string[]): Promise<void> {
-  const options: ExecFileOptions = folder.spawnOptions;
+  const options: ExecFileOptions = { ...folder.spawnOptions, timeout: runMsMax };
   try {
     await promisify(execFile)(program, args, options);
   } catch (error) {
