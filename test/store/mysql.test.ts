@@ -1,0 +1,11 @@
+import { storeConformance } from './conformance.ts';
+import { storeModel } from './model.ts';
+import { openStore } from './mysql/scratch.ts';
+
+storeConformance('MysqlStore', openStore);
+storeModel('MysqlStore', openStore);
+storeConformance(
+  'MysqlStore with four buckets',
+  (context, options) => openStore(context, { ...options, buckets: 4 }),
+  'several',
+);
