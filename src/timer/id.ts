@@ -52,6 +52,12 @@ export function shardOf(id: TimerId): number {
   return Number.parseInt(id.slice(15, 18), 16);
 }
 
+/** The same id in another shard: all that it says besides stays. Throws a RangeError where there is no such shard. */
+export function withShard(id: TimerId, shard: number): TimerId {
+  requireBelow(shardsMax, shard, 'shard');
+  return `${id.slice(0, 15)}${shard.toString(16).padStart(3, '0')}${id.slice(18)}` as TimerId;
+}
+
 /** The bucket of the id in a shard that was made with `buckets` buckets. */
 export function bucketOf(id: TimerId, buckets: number): number {
   return Number.parseInt(id.slice(34, 36), 16) % buckets;

@@ -4,6 +4,7 @@ import type {
   ClaimRequest,
   Counts,
   Hold,
+  InsertResult,
   KeyUse,
   ListQuery,
   Page,
@@ -65,9 +66,21 @@ export function holdOf(timer: Timer): Hold {
   return { id: timer.id, owner: timer.lease!.owner, claim: timer.claim };
 }
 
-/** Inserts timers and returns them as the store has them, in the order given. */
+/**
+ * Inserts timers, each by itself, so that a store of several places may spread them, and returns them as the store has them, in the order
+ * given.
+ */
 async function put(store: Store, ...news: NewTimer[]): Promise<Timer[]> {
-  const results = await store.insert(news);
+  const results = await Promise.all(news.map((fresh) => store.insert([fresh])));
+  return created(store, results.flat());
+}
+
+/** As `put`, all in one batch. */
+async function putTogether(store: Store, ...news: NewTimer[]): Promise<Timer[]> {
+  return created(store, await store.insert(news));
+}
+
+function created(store: Store, results: readonly InsertResult[]): Promise<Timer[]> {
   return Promise.all(
     results.map(async (result) => {
       assert.ok(result.kind === 'created', `a new timer is ${result.kind}`);
@@ -155,7 +168,7 @@ export function storeConformance(name: string, open: OpenStore, places: Places =
     settleTests(open);
     uncertainTests(open);
     changeTests(open);
-    listTests(open);
+    listTests(open, places);
     purgeTests(open);
     countTests(open);
     controllerTests(open);
@@ -166,9 +179,9 @@ function insertTests(open: OpenStore): void {
   it('stores a plain timer as waiting and never tried', async (t) => {
     const store = await open(t);
     const fresh = aNewTimer(t0);
-    assert.deepEqual(await store.insert([fresh]), [{ kind: 'created', id: fresh.id }]);
-    assert.deepEqual(await store.get(fresh.id), {
-      id: fresh.id,
+    const [timer] = await put(store, fresh);
+    assert.deepEqual(timer, {
+      id: timer!.id,
       tenant: 'default',
       key: null,
       spec: fresh.spec,
@@ -211,7 +224,7 @@ function insertTests(open: OpenStore): void {
     const attempt = anAttempt({ outcome: 'rejected', status: 500, error: 'nö "x"', response: 'é'.repeat(512) });
     const settlement = { attempts: [attempt], attemptsMade: 1, attemptsMax: 3, next: ended('failed') };
     assert.deepEqual(await store.settle([{ ...holdOf(claimed), settlement }]), ['applied']);
-    assert.deepEqual(await store.get(fresh.id), {
+    assert.deepEqual(await store.get(timer!.id), {
       ...claimed,
       lease: null,
       attempts: [attempt],
@@ -236,7 +249,7 @@ function insertTests(open: OpenStore): void {
       aSpec({ timeoutMs: 15_001 }),
       aSpec({ tags: [''] }),
     ];
-    const timers = await put(store, ...specs.map((spec) => aNewTimer(t0, { spec })));
+    const timers = await putTogether(store, ...specs.map((spec) => aNewTimer(t0, { spec })));
     assert.deepEqual(
       timers.map(({ spec }) => spec),
       specs,
@@ -269,6 +282,16 @@ function insertTests(open: OpenStore): void {
 }
 
 function onePlaceTests(open: OpenStore): void {
+  it('keeps a timer under the id that it came with', async (t) => {
+    const store = await open(t);
+    const fresh = aNewTimer(t0, { idempotency: { key: 'k', fingerprint: 'f' } });
+    const plain = aNewTimer(t0);
+    assert.deepEqual(await store.insert([fresh, plain]), [
+      { kind: 'created', id: fresh.id },
+      { kind: 'created', id: plain.id },
+    ]);
+  });
+
   it('stores nothing of a batch in which one timer cannot be stored, and names that one', async (t) => {
     const store = await open(t);
     const [first, other] = [aNewTimer(t0), aNewTimer(t0)];
@@ -342,7 +365,8 @@ function onePlaceTests(open: OpenStore): void {
   it('counts headers and tags among the bytes, and letters beyond ASCII as UTF-8', async (t) => {
     const store = await open(t);
     const spec = aSpec({ headers: { a: 'é'.repeat(100) }, tags: ['é'.repeat(100)] });
-    await put(store, aNewTimer(t0, { spec }), aNewTimer(t0, { spec }));
+    // Together, since of several places each gives one.
+    await putTogether(store, aNewTimer(t0, { spec }), aNewTimer(t0, { spec }));
     assert.equal((await store.claim(aClaim({ bytesMax: 800 }))).length, 1);
     await put(store, aNewTimer(t0, { spec }));
     assert.equal((await store.claim(aClaim({ bytesMax: 1_000 }))).length, 2);
@@ -371,10 +395,9 @@ function keyTests(open: OpenStore): void {
 
   it('answers a repeated request with the id and due time of its first copy', async (t) => {
     const store = await open(t);
-    const first = keyed('same', { dueAt: t0 + 5_000 });
+    const [first] = await put(store, keyed('same', { dueAt: t0 + 5_000 }));
     const again = keyed('same', { dueAt: t0 + 9_000 });
-    assert.deepEqual(await store.insert([first]), [{ kind: 'created', id: first.id }]);
-    assert.deepEqual(await store.insert([again]), [{ kind: 'existing', id: first.id, dueAt: t0 + 5_000 }]);
+    assert.deepEqual(await store.insert([again]), [{ kind: 'existing', id: first!.id, dueAt: t0 + 5_000 }]);
     assert.equal(await store.get(again.id), undefined);
     assert.equal((await checkLedger(store)).accepted, 1);
   });
@@ -390,9 +413,8 @@ function keyTests(open: OpenStore): void {
 
   it('calls another request under a used key a conflict', async (t) => {
     const store = await open(t);
-    const first = keyed('one');
-    await store.insert([first]);
-    assert.deepEqual(await store.insert([keyed('two')]), [{ kind: 'conflict', id: first.id }]);
+    const [first] = await put(store, keyed('one'));
+    assert.deepEqual(await store.insert([keyed('two')]), [{ kind: 'conflict', id: first!.id }]);
   });
 
   it('sees a key that is used twice within one batch', async (t) => {
@@ -843,7 +865,7 @@ function changeTests(open: OpenStore): void {
   });
 }
 
-function listTests(open: OpenStore): void {
+function listTests(open: OpenStore, places: Places): void {
   /** Ten timers, one a second; the third and the eighth have ended. */
   async function tenTimers(store: Store): Promise<TimerId[]> {
     const news = Array.from({ length: 10 }, (_, index) => aNewTimer(t0 + index * 1_000));
@@ -853,7 +875,7 @@ function listTests(open: OpenStore): void {
       assert.ok('after' in verdict);
       await store.change({ before: timers[index]!, after: verdict.after });
     }
-    return news.map(({ id }) => id).reverse();
+    return timers.map(({ id }) => id).reverse();
   }
 
   it('lists open and ended timers in one order, newest first', async (t) => {
@@ -912,23 +934,19 @@ function listTests(open: OpenStore): void {
     assert.ok(pages.every(({ timers }) => timers.length <= 4));
     const all = await listAll(store, aQuery());
     assert.deepEqual(all.ids, ids);
-    assert.deepEqual(
-      all.pages.map(({ timers }) => timers.length),
-      [4, 4, 2],
-    );
+    // How far a page gets that is put together from several places depends on where its timers are.
+    const lengths = all.pages.map(({ timers }) => timers.length);
+    if (places === 'one') assert.deepEqual(lengths, [4, 4, 2]);
   });
 
   it('filters by status, with executing told from waiting by the time of the attempt', async (t) => {
     const store = await open(t);
-    const soon = aNewTimer(t0, { dueAt: t0 });
-    const later = aNewTimer(t0, { dueAt: t0 + 5_000 });
-    await put(store, soon, later);
+    const [soon, later] = await put(store, aNewTimer(t0, { dueAt: t0 }), aNewTimer(t0, { dueAt: t0 + 5_000 }));
     await store.claim(aClaim());
-    const free = aNewTimer(t0, { dueAt: t0 });
-    await put(store, free);
+    const [free] = await put(store, aNewTimer(t0, { dueAt: t0 }));
     const ids = async (status: ListQuery['status']) => new Set((await listAll(store, aQuery({ status: status! }))).ids);
-    assert.deepEqual(await ids('executing'), new Set([soon.id]));
-    assert.deepEqual(await ids('waiting'), new Set([later.id, free.id]));
+    assert.deepEqual(await ids('executing'), new Set([soon!.id]));
+    assert.deepEqual(await ids('waiting'), new Set([later!.id, free!.id]));
     for (const status of ['done', 'failed', 'cancelled', 'uncertain'] as const) {
       const timer = await putEnded(store, status);
       assert.deepEqual(await ids(status), new Set([timer.id]));
@@ -938,8 +956,8 @@ function listTests(open: OpenStore): void {
   it('filters by destination, tag, due time and tenant, and by all of them together', async (t) => {
     const store = await open(t);
     const match = { spec: aSpec({ url: 'https://a.example/x', tags: ['red', 'big'] }), dueAt: t0 + 5_000 };
-    const right = aNewTimer(t0, match);
-    const other = {
+    const news: Record<string, NewTimer> = {
+      right: aNewTimer(t0, match),
       port: aNewTimer(t0, { ...match, spec: aSpec({ url: 'https://a.example:8443/x', tags: ['red'] }) }),
       host: aNewTimer(t0, { ...match, spec: aSpec({ url: 'https://a.example.org/x', tags: ['red'] }) }),
       untagged: aNewTimer(t0, { ...match, spec: aSpec({ url: 'https://a.example/x', tags: ['reddish'] }) }),
@@ -947,23 +965,22 @@ function listTests(open: OpenStore): void {
       late: aNewTimer(t0, { ...match, dueAt: t0 + 6_000 }),
       foreign: aNewTimer(t0, { ...match, tenant: 'other' }),
     };
-    await put(store, right, ...Object.values(other));
+    const timers = await put(store, ...Object.values(news));
+    const names = new Map(timers.map(({ id }, index) => [id, Object.keys(news)[index]!]));
+    const listed = async (change: Partial<ListQuery>) =>
+      (await listAll(store, aQuery(change))).ids.map((id) => names.get(id));
     const without = async (change: Partial<ListQuery>) => {
-      const { ids } = await listAll(store, aQuery(change));
-      const all = { right, ...other };
-      return Object.entries(all).flatMap(([name, { id }]) => (ids.includes(id) ? [] : [name]));
+      const found = new Set(await listed(change));
+      return [...names.values()].filter((name) => !found.has(name));
     };
     assert.deepEqual(await without({}), ['foreign']);
     assert.deepEqual(await without({ destination: 'https://a.example' }), ['port', 'host', 'foreign']);
     assert.deepEqual(await without({ tag: 'red' }), ['untagged', 'foreign']);
     assert.deepEqual(await without({ dueFrom: t0 + 5_000 }), ['early', 'foreign']);
     assert.deepEqual(await without({ dueTo: t0 + 6_000 }), ['late', 'foreign']);
-    const { ids } = await listAll(
-      store,
-      aQuery({ destination: 'https://a.example', tag: 'red', dueFrom: t0 + 5_000, dueTo: t0 + 6_000, limit: 1 }),
-    );
-    assert.deepEqual(ids, [right.id]);
-    assert.deepEqual((await listAll(store, aQuery({ tenant: 'other' }))).ids, [other.foreign.id]);
+    const all = { destination: 'https://a.example', tag: 'red', dueFrom: t0 + 5_000, dueTo: t0 + 6_000, limit: 1 };
+    assert.deepEqual(await listed(all), ['right']);
+    assert.deepEqual(await listed({ tenant: 'other' }), ['foreign']);
   });
 }
 

@@ -11,6 +11,7 @@ import {
   parseTimerId,
   shardOf,
   shardsMax,
+  withShard,
 } from '../../src/timer/id.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
@@ -44,6 +45,18 @@ describe('a new id', () => {
         assert.equal(bucketOf(id, buckets), byte % buckets);
       }),
     );
+  });
+
+  it('can be moved to another shard, and stays the same besides', () => {
+    fc.assert(
+      fc.property(instants, shards, shards, seeds, (nowMs, shard, other, seed) => {
+        const id = newTimerId(nowMs, seededRandom(seed), { shard });
+        assert.equal(withShard(id, other), newTimerId(nowMs, seededRandom(seed), { shard: other }));
+        assert.equal(withShard(id, shard), id);
+      }),
+    );
+    const id = newTimerId(0, seededRandom(1), { shard: 0 });
+    for (const shard of [-1, 4_096, 0.5, Number.NaN]) assert.throws(() => withShard(id, shard), RangeError);
   });
 
   it('keeps whole milliseconds of a time with fractions', () => {
