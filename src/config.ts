@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { type Fault, PunctualError } from './timer/errors.ts';
+import { shardsMax } from './timer/id.ts';
 import { parseDuration } from './timer/request.ts';
 
 /** One setting: how it is named, what it may be, and what it means. */
@@ -22,7 +23,11 @@ type Described<T> = Pick<Setting<T>, 'env' | 'meaning' | 'secret'>;
 
 function text(setting: Described<string> & { default: string; allowed: string; pattern: RegExp }): Setting<string> {
   const { pattern, ...rest } = setting;
-  return { ...rest, defaultText: setting.default, parse: (given) => (pattern.test(given) ? given : undefined) };
+  return {
+    ...rest,
+    defaultText: setting.default || 'none',
+    parse: (given) => (pattern.test(given) ? given : undefined),
+  };
 }
 
 function choice<T extends string>(setting: Described<T> & { default: T; choices: readonly T[] }): Setting<T> {
@@ -57,8 +62,11 @@ function bytes(setting: Described<number> & { default: string; min: string; max:
 }
 
 /** Milliseconds, written as `200ms`, `15s`, `5m`, `1h`, `7d`, or an ISO 8601 duration. */
-function duration(setting: Described<number> & { default: string; min: string; max: string }): Setting<number> {
-  return ranged({ ...setting, read: parseDuration });
+function duration(
+  setting: Described<number> & { default: string; min: string; max: string; bare?: 's' },
+): Setting<number> {
+  const { bare = '' } = setting;
+  return ranged({ ...setting, read: (given) => parseDuration(/^\d+$/.test(given) ? given + bare : given) });
 }
 
 function ranged(
@@ -96,6 +104,20 @@ function list(
   return { ...rest, default: split(setting.default), defaultText: setting.default || 'none', parse };
 }
 
+const databaseUrl = /^(sqlite:.+|(postgres|postgresql|mysql|mariadb):\/\/[^/]+\/[^/?]+(\?.*)?)$/;
+
+/** The databases by their places; undefined for a place that is empty. */
+function parseDatabaseUrls(given: string): (string | undefined)[] | undefined {
+  const places = given.split(',').map((place) => place.trim() || undefined);
+  const isRight = (url: string | undefined) => url === undefined || (databaseUrl.test(url) && URL.canParse(url));
+  return places.every(isRight) && places.some(Boolean) && places.length <= shardsMax ? places : undefined;
+}
+
+function parseShards(given: string): number[] | undefined {
+  const shards = given.split(',').map((shard) => (/^\s*\d{1,4}\s*$/.test(shard) ? Number(shard) : -1));
+  return shards.every((shard) => shard >= 0) ? shards : undefined;
+}
+
 /** Whether webhook/target-guard.ts can make sense of it (a test compares). */
 function isTarget(entry: string): boolean {
   return ipaddr.isValidCIDR(entry) || ipaddr.isValid(entry) || specialRanges.has(entry);
@@ -116,6 +138,19 @@ const specialRanges: ReadonlySet<string> = new Set([
   'teredo',
   'benchmarking',
 ]);
+
+type AnySetting =
+  | Setting<never>
+  | Setting<string>
+  | Setting<number>
+  | Setting<readonly string[]>
+  | Setting<readonly number[]>
+  | Setting<readonly (string | undefined)[]>;
+
+/** As it stands; for the type of its value. */
+function custom<T>(setting: Setting<T>): Setting<T> {
+  return setting;
+}
 
 /** Every setting of Punctual. docs/config.md has the same table (a test compares). */
 export const settings = {
@@ -148,13 +183,81 @@ export const settings = {
     max: 1_000_000,
     meaning: 'Connections of clients at once; more are closed as they come.',
   }),
-  databaseUrl: text({
+  databaseUrls: custom<readonly (string | undefined)[]>({
     env: 'DATABASE_URL',
     secret: true,
-    default: 'sqlite:./punctual.db',
-    allowed: 'sqlite:PATH',
-    pattern: /^sqlite:.+$/,
-    meaning: 'Where timers are stored.',
+    default: ['sqlite:./punctual.db'],
+    defaultText: 'sqlite:./punctual.db',
+    allowed: 'sqlite:PATH, postgres://…, mysql://…; several by commas, the place of one that is gone left empty',
+    parse: parseDatabaseUrls,
+    meaning: 'Where timers are stored. Several databases share them; each keeps its place in the list for good.',
+  }),
+  dbHost: text({
+    env: 'DB_HOST',
+    default: '',
+    allowed: 'a host name or address',
+    pattern: /^[\w.:-]+$/,
+    meaning: 'Host of a MySQL or MariaDB server, instead of DATABASE_URL. So are the other DB_ settings.',
+  }),
+  dbPort: integer({ env: 'DB_PORT', default: 3306, min: 1, max: 65_535, meaning: 'Port of that server.' }),
+  dbUser: text({
+    env: 'DB_USER',
+    default: 'root',
+    allowed: 'a name',
+    pattern: /^.+$/,
+    meaning: 'User on that server.',
+  }),
+  dbPassword: text({
+    env: 'DB_PASSWORD',
+    secret: true,
+    default: '',
+    allowed: 'any text',
+    pattern: /^.*$/,
+    meaning: 'Password of that user.',
+  }),
+  dbName: text({
+    env: 'DB_NAME',
+    default: 'timer_db',
+    allowed: 'a name of at most 64 characters',
+    pattern: /^.{1,64}$/,
+    meaning: 'Database on that server; it is made where it is missing.',
+  }),
+  drainShards: custom<readonly number[]>({
+    env: 'DRAIN_SHARDS',
+    default: [],
+    defaultText: 'none',
+    allowed: 'places in DATABASE_URL, the first is 0, by commas',
+    parse: parseShards,
+    meaning: 'Databases that get no new timers, until they are empty and can be removed.',
+  }),
+  buckets: integer({
+    env: 'BUCKETS',
+    default: 0,
+    min: 0,
+    max: 256,
+    meaning: 'Slices of a database that is made now; 0 for 1, or 32 on Citus. Fixed from then on.',
+  }),
+  retryNumber: integer({
+    env: 'RETRY_NUMBER',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    meaning: 'After so many failed tries to reach the database the process ends with 1; 0 for never.',
+  }),
+  reconnectWaitMs: duration({
+    env: 'RECONNECT_WAIT_TIME',
+    default: '5s',
+    min: '10ms',
+    max: '10m',
+    bare: 's',
+    meaning: 'The longest pause between two tries to reach the database; a number alone counts seconds.',
+  }),
+  batchMax: integer({
+    env: 'BATCH_SIZE',
+    default: 500,
+    min: 1,
+    max: 10_000,
+    meaning: 'Timers that a controller claims, or settles, in one statement at most.',
   }),
   logLevel: choice({
     env: 'LOG_LEVEL',
@@ -335,7 +438,7 @@ export const settings = {
     max: '3650d',
     meaning: 'How long ended timers are kept, with their idempotency keys.',
   }),
-} satisfies Record<string, Setting<never> | Setting<string> | Setting<number> | Setting<readonly string[]>>;
+} satisfies Record<string, AnySetting>;
 
 export type SettingName = keyof typeof settings;
 
@@ -369,15 +472,40 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     if (value === undefined) faults.push({ pointer, detail: `${shown}; allowed: ${setting.allowed}` });
     return [name, value];
   });
-  const config = Object.fromEntries(values) as Config;
+  const config = withOriginalNames(Object.fromEntries(values) as Config, environment, flags);
   faults.push(...faultsBetween(config));
   if (faults.length > 0) throw new PunctualError('invalid_configuration', { faults });
   return config;
 }
 
+/** The database as the original system's settings name it, where DATABASE_URL does not. */
+function withOriginalNames(
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Flags,
+): Config {
+  const isNamed = flags.databaseUrls ?? environment[settings.databaseUrls.env];
+  if (isNamed || !config.dbHost) return config;
+  const [user, password, name] = [config.dbUser, config.dbPassword, config.dbName].map((part) =>
+    encodeURIComponent(part ?? ''),
+  );
+  const host = config.dbHost.includes(':') ? `[${config.dbHost}]` : config.dbHost;
+  return { ...config, databaseUrls: [`mysql://${user}:${password}@${host}:${config.dbPort}/${name}`] };
+}
+
 /** Rules between settings. One that is wrong by itself is undefined here, and breaks none of them. */
 function faultsBetween(config: Config): Fault[] {
   const faults: Fault[] = [];
+  for (const shard of config.drainShards ?? []) {
+    if (config.databaseUrls && !config.databaseUrls[shard])
+      faults.push({ pointer: 'DRAIN_SHARDS', detail: `names ${shard}, where DATABASE_URL has no database` });
+  }
+  const files = (config.databaseUrls ?? []).filter((url) => url?.startsWith('sqlite:'));
+  if (files.length > 0 && config.databaseUrls.length > 1)
+    faults.push({
+      pointer: 'DATABASE_URL',
+      detail: 'has several databases, of which one is a file: name servers alone',
+    });
   if (config.timeoutMsDefault > config.timeoutMsMax)
     faults.push({ pointer: 'TIMEOUT', detail: 'is longer than TIMEOUT_MAX' });
   if (config.pollMs > config.horizonMs)

@@ -67,11 +67,11 @@ test('what contradicts another setting is reported with what is wrong by itself'
 
 test("the database's password is not shown", () => {
   for (const faults of [
-    faultsOf({ DATABASE_URL: 'postgres://u:secret@h/db' }),
-    faultsOf({}, { databaseUrl: 'postgres://u:secret@h/db' }),
+    faultsOf({ DATABASE_URL: 'oracle://u:secret@h/db' }),
+    faultsOf({}, { databaseUrls: 'oracle://u:secret@h/db' }),
   ]) {
     assert.equal(faults.length, 1);
-    assert.match(faults[0]!, /^(DATABASE_URL|--database-url) is not allowed .*; allowed: sqlite:PATH$/);
+    assert.match(faults[0]!, /^(DATABASE_URL|--database-url) is not allowed .*; allowed: sqlite:PATH, /);
     assert.doesNotMatch(faults[0]!, /secret/);
   }
 });
@@ -128,4 +128,28 @@ test('docs/config.md has every setting as it is, and no other', async () => {
     return `| \`${env}\` | \`--${flagOf(name)}\` | ${defaultText} | ${allowed.replaceAll('|', 'or')} | ${meaning} |`;
   });
   assert.deepEqual(documented, actual);
+});
+
+test('DATABASE_URL keeps each database in its place, and an empty one in its own', () => {
+  const { databaseUrls } = loadConfig({ DATABASE_URL: 'postgres://u@h/a,,mysql://u:p%2C@h:1/b' }, {});
+  assert.deepEqual(databaseUrls, ['postgres://u@h/a', undefined, 'mysql://u:p%2C@h:1/b']);
+  for (const wrong of [',', 'postgres://h', 'postgres://h/', 'sqlite:', 'a,b']) {
+    assert.equal(faultsOf({ DATABASE_URL: wrong }).length, 1, wrong);
+  }
+  assert.match(faultsOf({ DATABASE_URL: 'sqlite:a,postgres://h/b' })[0]!, /several databases, of which one is a file/);
+  assert.match(faultsOf({ DATABASE_URL: 'postgres://h/b', DRAIN_SHARDS: '1' })[0]!, /names 1, where/);
+});
+
+test("the original system's DB_ settings name a MySQL database, unless DATABASE_URL names one", () => {
+  const original = { DB_HOST: 'timer-db', DB_USER: 'me', DB_PASSWORD: 'p@ss, word' };
+  assert.deepEqual(loadConfig(original, {}).databaseUrls, ['mysql://me:p%40ss%2C%20word@timer-db:3306/timer_db']);
+  const more = { ...original, DB_PORT: '3307', DB_NAME: 'other', DB_HOST: '::1' };
+  assert.deepEqual(loadConfig(more, {}).databaseUrls, ['mysql://me:p%40ss%2C%20word@[::1]:3307/other']);
+  const both = { ...original, DATABASE_URL: 'postgres://h/b' };
+  assert.deepEqual(loadConfig(both, {}).databaseUrls, ['postgres://h/b']);
+});
+
+test('RECONNECT_WAIT_TIME is a duration, and counts seconds where it is a number alone', () => {
+  assert.equal(loadConfig({ RECONNECT_WAIT_TIME: '2' }, {}).reconnectWaitMs, 2_000);
+  assert.equal(loadConfig({ RECONNECT_WAIT_TIME: '250ms' }, {}).reconnectWaitMs, 250);
 });

@@ -40,7 +40,7 @@ const offending: readonly { file: string; text: string; rule: string; reason: Re
       ['src/api/routes/a.ts', '../../store/memory/memory-store.ts', /api\/ .* never an engine/],
       ['src/api/batcher.ts', '../store/batcher.ts', /api\/ imports .* contract store\/store\.ts, never/],
       ['src/api/routes/b.ts', '../../app.ts', /api\/ imports timer\/, clock\//],
-      ['src/app.ts', './cli/main.ts', /cli\/ calls it, not the other way round/],
+      ['src/app.ts', './cli/main.ts', /cli\/ calls them, not the other way round/],
     ] as const
   ).map(([file, path, reason]) => ({ file, text: importing(path), rule: noRestrictedImports, reason })),
   {

@@ -65,7 +65,8 @@ const documentation = {
   summary: 'Create many timers at once',
   description:
     'Each timer gets its own result, in the order of the request: stored, or refused with the reason. Those that are stored share one ' +
-    'commit: when the answer is a 503, none of them was stored, unless its code is `commit_unknown`.',
+    'commit: when the answer is a 503, none of them was stored, unless its code is `commit_unknown`. Where there are several databases, ' +
+    'there is a commit in each that is needed, and a timer whose database does not take it has a 503 of its own as its result.',
   response: {
     200: Type.Object(
       {

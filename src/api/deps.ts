@@ -17,6 +17,17 @@ export interface CoreDeps {
   readonly observe: ApiObserver;
   /** Absent where nothing in this process measures. */
   readonly measures?: Measures;
+  /** Absent where there is one database. */
+  readonly shards?: () => readonly ShardView[];
+}
+
+/** One database of several. */
+export interface ShardView {
+  readonly number: number;
+  /** Whether it answers. */
+  readonly up: boolean;
+  /** It takes no new timers. */
+  readonly draining: boolean;
 }
 
 /** What the HTTP server needs besides. */
@@ -35,7 +46,7 @@ export interface ApiDeps extends CoreDeps {
 /** Is told what happened, to count it. */
 export interface ApiObserver {
   created(count: number): void;
-  /** A request was refused with 503. */
+  /** A request, or a part of one, was refused with 503. */
   refused(): void;
 }
 

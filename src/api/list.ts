@@ -4,14 +4,18 @@ import { listTimers, pageSizeDefault, pageSizeMax } from './core/read.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiApp } from './http.ts';
 import { problemResponses } from './problem.ts';
-import { nullable, ref } from './schemas.ts';
+import { missingShards, nullable, ref } from './schemas.ts';
 import { summaryView } from './views.ts';
 
 /** Find timers. */
 export function listRoute(app: ApiApp, deps: ApiDeps): void {
   app.get('/timers', { schema: listSchema }, async (request) => {
     const page = await listTimers(deps, request.query);
-    return { timers: page.timers.map((timer) => summaryView(timer, page.nowMs)), next_cursor: page.next };
+    return {
+      timers: page.timers.map((timer) => summaryView(timer, page.nowMs)),
+      next_cursor: page.next,
+      missing_shards: [...page.missing],
+    };
   });
 }
 
@@ -23,7 +27,7 @@ const listSchema = {
   summary: 'List timers',
   description:
     'Newest first. A page may be short, or empty, before the end: there is more as long as `next_cursor` is not null. Ended timers are ' +
-    'found until they are purged.',
+    'found until they are purged. Where there are several databases, those that do not answer are named, and their timers are missing.',
   querystring: Type.Object(
     {
       status: Type.Optional(Type.Enum([...statuses], { type: 'string' })),
@@ -41,6 +45,7 @@ const listSchema = {
       {
         timers: Type.Array(ref.summary),
         next_cursor: nullable(Type.String({ description: 'Null at the end.' })),
+        missing_shards: missingShards('Databases that did not answer: their timers are not among these.'),
       },
       { description: 'A page of timers.' },
     ),

@@ -29,6 +29,10 @@ const status = Type.Enum([...statuses], {
 const timeLeft = count('Whole seconds until `due_at`, rounded up; 0 once it has come or the timer has ended.');
 const dueAt = instant('When the call is to be made.');
 
+/** The databases that an answer has nothing of. */
+export const missingShards = (description: string) =>
+  Type.Array(Type.Integer({ minimum: 0 }), { description: `${description} By number; empty where all answered.` });
+
 /** The id in a path. Its form is checked by the handler, which has an error of its own for it. */
 export const idParams = Type.Object({ id });
 

@@ -25,8 +25,11 @@ const requestMsMax = 30_000;
 /** A connection on which nothing moves for this long is closed; longer than the longest answer takes. */
 const idleMsMax = 60_000;
 
+/** What a server answers: everything, or only what those who operate it ask. */
+export type ApiRoutes = 'all' | 'operating';
+
 /** The HTTP API, ready to listen. Closing it waits for the requests that it is answering. */
-export async function buildServer(deps: ApiDeps): Promise<ApiApp> {
+export async function buildServer(deps: ApiDeps, routes: ApiRoutes = 'all'): Promise<ApiApp> {
   const refusals = new Refusals(deps);
   const loggerInstance: FastifyBaseLogger = deps.logger;
   const app: ApiApp = Fastify({
@@ -54,12 +57,12 @@ export async function buildServer(deps: ApiDeps): Promise<ApiApp> {
   });
   await app.register(swaggerPlugin, openApi(deps.version));
   await app.register(swaggerUiPlugin, swaggerUi);
-  await app.register(async (api: ApiApp) => addRoutes(api, deps));
+  await app.register(async (api: ApiApp) => addRoutes(api, deps, routes));
   await app.ready();
   return app;
 }
 
-function addRoutes(app: ApiApp, deps: ApiDeps): void {
+function addRoutes(app: ApiApp, deps: ApiDeps, routes: ApiRoutes): void {
   const requests = Object.values(requestSchemas(deps.rules));
   for (const schema of [...requests, problemSchema, acceptedSchema, summarySchema, timerSchema]) app.addSchema(schema);
   const validation = new Validation(requests);
@@ -67,13 +70,15 @@ function addRoutes(app: ApiApp, deps: ApiDeps): void {
   acceptJsonOnly(app);
   boundLargeBodies(app);
   const refuseOtherMethods = watchMethods(app);
-  timerRoutes(app, deps);
-  batchRoute(app, deps, validation);
-  listRoute(app, deps);
-  verdictRoutes(app, deps);
+  if (routes === 'all') {
+    timerRoutes(app, deps);
+    batchRoute(app, deps, validation);
+    listRoute(app, deps);
+    verdictRoutes(app, deps);
+    legacyRoutes(app, deps);
+  }
   statsRoute(app, deps);
   healthRoutes(app, deps);
-  legacyRoutes(app, deps);
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   refuseOtherMethods();

@@ -1,16 +1,16 @@
 import { Type } from 'typebox';
-import type { Counts } from '../store/store.ts';
+import type { ControllerSeen, Counts } from '../store/store.ts';
 import { formatInstant } from '../timer/instant.ts';
 import { type Audit, audit, readStats } from './core/stats.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiApp } from './http.ts';
 import { problemResponses } from './problem.ts';
-import { nullable } from './schemas.ts';
+import { missingShards, nullable } from './schemas.ts';
 
 /** The numbers. */
 export function statsRoute(app: ApiApp, deps: ApiDeps): void {
   app.get('/stats', { schema: statsSchema }, async (request) => {
-    const { counts, identityHolds } = await readStats(deps);
+    const { counts, identityHolds, controllers } = await readStats(deps);
     return {
       ...numbersView(counts),
       identity_holds: identityHolds,
@@ -18,6 +18,9 @@ export function statsRoute(app: ApiApp, deps: ApiDeps): void {
       oldest_overdue_at: counts.oldestOverdueAt === null ? null : formatInstant(counts.oldestOverdueAt),
       lateness_ms: deps.measures?.lateness() ?? null,
       rates: deps.measures?.rates() ?? null,
+      controllers: controllers.map(controllerView),
+      missing_shards: [...counts.missing],
+      shards: shardsView(deps),
       ...(request.query.audit ? { audit: auditView(await audit(deps)) } : {}),
     };
   });
@@ -26,6 +29,14 @@ export function statsRoute(app: ApiApp, deps: ApiDeps): void {
 function numbersView(counts: Counts) {
   const { accepted, waiting, executing, done, failed, cancelled, uncertain, purged } = counts;
   return { accepted, waiting, executing, done, failed, cancelled, uncertain, purged };
+}
+
+function controllerView({ owner, startedAt, seenAt }: ControllerSeen) {
+  return { owner, started_at: formatInstant(startedAt), seen_at: formatInstant(seenAt) };
+}
+
+function shardsView({ shards }: ApiDeps) {
+  return shards?.().map(({ number, up, draining }) => ({ number, up, draining })) ?? null;
 }
 
 function auditView({ counted, equal }: Audit) {
@@ -64,6 +75,25 @@ const ratesSchema = Type.Object(
   { description: 'Timers per second, over the last minutes; null where this process does not measure.' },
 );
 
+const controllersSchema = Type.Array(
+  Type.Object({
+    owner: Type.String({ description: 'Host, process, and a name of this run.' }),
+    started_at: Type.String({ format: 'date-time' }),
+    seen_at: Type.String({ format: 'date-time', description: 'When it last said that it is alive.' }),
+  }),
+  { description: 'The controllers that said so within the last ten seconds.' },
+);
+
+const shardsSchema = Type.Unsafe<{ number: number; up: boolean; draining: boolean }[] | null>({
+  type: ['array', 'null'],
+  items: Type.Object({
+    number: Type.Integer({ minimum: 0, description: 'Its place in DATABASE_URL, from 0.' }),
+    up: Type.Boolean({ description: 'Whether it answers this process.' }),
+    draining: Type.Boolean({ description: 'Whether it takes no new timers.' }),
+  }),
+  description: 'The databases; null where there is one.',
+});
+
 const auditSchema = Type.Object({
   ...numbers,
   equal: nullable(Type.Boolean({ description: 'Whether both counts agree; null where too much changed meanwhile.' })),
@@ -79,6 +109,9 @@ const statsView = Type.Object(
     ),
     lateness_ms: nullable(latenessSchema),
     rates: nullable(ratesSchema),
+    controllers: controllersSchema,
+    missing_shards: missingShards('Databases that did not answer: their timers are not counted.'),
+    shards: shardsSchema,
     audit: Type.Optional(auditSchema),
   },
   { description: 'The numbers.' },
@@ -88,7 +121,8 @@ const statsSchema = {
   tags: ['operating'],
   operationId: 'getStats',
   summary: 'Counts, lateness, rates',
-  description: 'At every moment `accepted = waiting + executing + done + failed + cancelled + uncertain + purged`.',
+  description:
+    'At every moment `accepted = waiting + executing + done + failed + cancelled + uncertain + purged`, of the databases that answered.',
   querystring: Type.Object(
     {
       audit: Type.Optional(

@@ -9,7 +9,7 @@ export interface SynchroniserOptions {
 }
 
 /** How often the offset to the store is measured, in milliseconds; and how often while the last measurement is of no use. */
-const everyMs = 5_000;
+const everyMs = 1_000;
 const everyMsInDoubt = 500;
 /** Above this doubt a person is told, in milliseconds. */
 const warnAboveMs = 50;
@@ -24,10 +24,10 @@ export class Synchroniser {
     this.#options = options;
   }
 
-  /** Measures once; throws what the store throws. Then goes on in the background, where failures only let the doubt stand. */
+  /** Measures once, then goes on in the background. A failure lets the doubt stand. */
   async start(): Promise<void> {
     const { clock, storeTime } = this.#options;
-    await clock.synchronise(storeTime);
+    await clock.synchronise(storeTime).catch(() => undefined);
     void this.#loop();
   }
 

@@ -5,6 +5,7 @@ import type { Dispatcher } from '../webhook/sender.ts';
 import { Claimer, type ClaimPass } from './claimer.ts';
 import { Extender } from './extender.ts';
 import { Firer } from './firer.ts';
+import { Heart } from './heart.ts';
 import { Holds } from './holds.ts';
 import type { ControllerObserver } from './observer.ts';
 import { Pause } from './pause.ts';
@@ -40,6 +41,7 @@ export class Controller {
   readonly #firer: Firer;
   readonly #extender: Extender;
   readonly #purger: Purger;
+  readonly #heart: Heart;
   /** Whether the claim loop waits for calls to leave the lanes. */
   #lanesAreBusy = false;
   /** Aborted when claiming shall end, and when everything shall. */
@@ -68,6 +70,7 @@ export class Controller {
     this.#claimer = new Claimer({ ...parts, holds, writer, health, firer, stopping: this.#stopping.signal });
     this.#extender = new Extender({ ...parts, holds, health });
     this.#purger = new Purger({ ...parts, health });
+    this.#heart = new Heart(parts);
   }
 
   /** How many timers are in hand: claimed, on the wire, or not yet settled. */
@@ -82,7 +85,7 @@ export class Controller {
 
   start(): void {
     this.#claiming = this.#claimLoop();
-    this.#caring = Promise.all([this.#extendLoop(), this.#purgeLoop()]);
+    this.#caring = Promise.all([this.#extendLoop(), this.#purgeLoop(), this.#beatLoop()]);
   }
 
   /** Says that a timer's next attempt is at `at`: if that is soon, it is looked for at once. */
@@ -104,6 +107,11 @@ export class Controller {
   /** Deletes once what ended long ago. */
   purgeOnce(): Promise<void> {
     return this.#purger.purgeOnce(this.#stopping.signal);
+  }
+
+  /** Notes once that this controller is alive. */
+  beatOnce(): Promise<void> {
+    return this.#heart.beatOnce();
   }
 
   /**
@@ -151,6 +159,13 @@ export class Controller {
     while (!this.#stopped.signal.aborted) {
       await this.extendOnce();
       await sleep(this.#parts.clock, everyMs, this.#stopped.signal);
+    }
+  }
+
+  async #beatLoop(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.beatOnce();
+      await sleep(this.#parts.clock, this.#parts.settings.beatEveryMs, this.#stopping.signal);
     }
   }
 

@@ -24,6 +24,11 @@ export interface ControllerSettings {
   readonly historyMs: number;
   /** How often that is looked at. */
   readonly purgeEveryMs: number;
+  /** How often a controller notes itself as alive, and for how long it then counts as alive. */
+  readonly beatEveryMs: number;
+  readonly aliveMs: number;
+  /** One that was last alive so long ago is no longer listed. */
+  readonly forgottenAfterMs: number;
   /** The first pause after the store failed; doubles up to `outageMsMax`. */
   readonly outageMs: number;
   readonly outageMsMax: number;
@@ -42,6 +47,9 @@ export const defaultControllerSettings: ControllerSettings = {
   heldBytesMax: 64 * 1024 * 1024,
   historyMs: 7 * 86_400_000,
   purgeEveryMs: 60_000,
+  beatEveryMs: 2_000,
+  aliveMs: 10_000,
+  forgottenAfterMs: 3_600_000,
   outageMs: 100,
   outageMsMax: 5_000,
 };

@@ -26,6 +26,9 @@ export function groupedInserts(store: Store, { queuedBytesMax, ...options }: Gro
     run: (timers) => store.insert(timers),
     queuedBytes: { max: queuedBytesMax, of: ({ spec }) => specBytes(spec) },
   });
-  const grouped = wrapStore(store, (_verb, call) => call);
+  const grouped = wrapStore(
+    () => store,
+    (_verb, call) => call,
+  );
   return { store: { ...grouped, insert: (timers) => queue.addAll(timers) }, queued: () => queue.length };
 }

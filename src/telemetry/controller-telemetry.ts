@@ -21,6 +21,15 @@ export class ControllerTelemetry implements ControllerObserver {
     this.#recent = recent;
   }
 
+  /** The same, its log lines naming one of several databases. */
+  of(database: string): ControllerTelemetry {
+    return new ControllerTelemetry({
+      log: this.#log.child({ database }),
+      metrics: this.#metrics,
+      recent: this.#recent,
+    });
+  }
+
   claimed(count: number): void {
     this.#log.trace({ count }, 'claimed');
   }

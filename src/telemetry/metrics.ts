@@ -9,7 +9,7 @@ export interface Gauges {
   insertQueue(): number;
   held(): number;
   clockDoubtMs(): number;
-  storeIsUp(): boolean;
+  shards(): readonly { readonly number: number; readonly up: boolean }[];
   lanes(): readonly {
     destination: string;
     inFlight: number;
@@ -75,7 +75,7 @@ export class Metrics {
     'punctual_clock_doubt_seconds',
     "How far this process may be off the store's clock.",
   );
-  readonly #storeUp = this.#gauge('punctual_store_up', 'Whether the store answered last time.');
+  readonly #storeUp = this.#gauge('punctual_store_up', 'Whether the database answered last time.', ['shard']);
   readonly #lanes = this.#gauge('punctual_lanes', 'Destinations with a lane of their own now.');
   readonly #breakersOpen = this.#gauge(
     'punctual_breakers_open',
@@ -120,11 +120,11 @@ export class Metrics {
   }
 
   #readProcess(): void {
-    const { insertQueue, held, clockDoubtMs, storeIsUp } = this.#gauges;
+    const { insertQueue, held, clockDoubtMs, shards } = this.#gauges;
     this.#insertQueue.set(insertQueue());
     this.#held.set(held());
     this.#clockDoubt.set(clockDoubtMs() / 1000);
-    this.#storeUp.set(storeIsUp() ? 1 : 0);
+    for (const { number, up } of shards()) this.#storeUp.set({ shard: number }, up ? 1 : 0);
   }
 
   #readLanes(): void {

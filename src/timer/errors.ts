@@ -72,6 +72,8 @@ const storeOutages: ReadonlySet<ErrorCode> = new Set([
   'store_unavailable',
   'store_full',
   'commit_unknown',
+  // A password that is being changed.
+  'store_denied',
   // Found while the service runs: what it knows must not be thrown away before somebody has put the file right.
   'store_not_a_database',
 ]);

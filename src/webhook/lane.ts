@@ -100,6 +100,11 @@ export class Lane {
     };
   }
 
+  /** Another rate for a destination that has one. */
+  setRate(ratePerSecond: number, now: number): void {
+    this.#tokens?.setRate(ratePerSecond, now);
+  }
+
   /** Whether a new call may queue up: as an ordinary call, as the breaker's probe, or not now. */
   admit(now: number, room: Room): 'yes' | 'probe' | Postponed {
     this.#usedAt = now;

@@ -42,6 +42,8 @@ export class Lanes implements Dispatcher {
   readonly #totalMax: number;
   readonly #queuedMax: number;
   readonly #ratePerSecond: number;
+  /** How many controllers share the rate of a destination, this one among them. */
+  #sharers = 1;
   readonly #onBreaker: LanesOptions['onBreaker'];
   readonly #lanes = new Map<Destination, Lane>();
   /** Lanes with calls in their queue, in the order in which they get the slots that become free. */
@@ -70,6 +72,13 @@ export class Lanes implements Dispatcher {
 
   dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched> {
     return new Promise((resolve) => this.#admit(call, permit, resolve));
+  }
+
+  shareRates(controllers: number): void {
+    if (controllers === this.#sharers) return;
+    this.#sharers = controllers;
+    const now = this.#clock.now();
+    for (const lane of this.#lanes.values()) lane.setRate(this.#ratePerSecond / controllers, now);
   }
 
   stop(): void {
@@ -113,7 +122,7 @@ export class Lanes implements Dispatcher {
     const lane = new Lane(destination, {
       random: this.#random,
       pace: this.#pace,
-      ratePerSecond: this.#ratePerSecond,
+      ratePerSecond: this.#ratePerSecond / this.#sharers,
       now,
     });
     this.#lanes.set(destination, lane);

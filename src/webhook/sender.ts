@@ -53,6 +53,8 @@ export interface Dispatcher {
   dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched>;
   /** How many calls wait for their turn, in all lanes together. */
   readonly queued: number;
+  /** Says how many controllers there are: the rate of each destination is split between them. */
+  shareRates(controllers: number): void;
   /** Postpones what is queued; what is on the wire goes on. */
   stop(): void;
   /** Breaks off what is on the wire: its outcome is then `unknown`. */

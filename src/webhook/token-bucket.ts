@@ -3,16 +3,24 @@ const burstSeconds = 0.1;
 
 /** Lets through so many calls a second. Instants are arguments, in milliseconds. */
 export class TokenBucket {
-  readonly #perMs: number;
-  readonly #tokensMax: number;
+  #perMs = 0;
+  #tokensMax = 0;
   #tokens: number;
   #filledAt: number;
 
   constructor(ratePerSecond: number, now: number) {
+    this.#filledAt = now;
+    this.#tokens = 0;
+    this.setRate(ratePerSecond, now);
+    this.#tokens = this.#tokensMax;
+  }
+
+  /** Another rate from now on; what was saved up stays, as far as the new rate allows it. */
+  setRate(ratePerSecond: number, now: number): void {
+    this.#fill(now);
     this.#perMs = ratePerSecond / 1000;
     this.#tokensMax = Math.max(1, ratePerSecond * burstSeconds);
-    this.#tokens = this.#tokensMax;
-    this.#filledAt = now;
+    this.#tokens = Math.min(this.#tokens, this.#tokensMax);
   }
 
   /** Takes a token, if there is one. */

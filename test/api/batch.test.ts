@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { PunctualError } from '../../src/timer/errors.ts';
 import type { NewTimer } from '../../src/timer/timer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { assertProblem, Harness, receiver, withInsert } from './harness.ts';
@@ -64,6 +65,54 @@ describe('POST /timers/batch', () => {
     assert.equal(second[1].problem.code, 'idempotency_conflict');
     assert.equal(second[2].status, 400);
     assert.equal(second[2].problem.errors[0].pointer, '/timers/2/idempotency_key');
+  });
+
+  it('gives a timer whose database does not take it a 503 of its own, and stores the others', async () => {
+    const down = new PunctualError('store_unavailable', { message: 'Shard 1 does not answer.' });
+    const part = await Harness.start({
+      store: withInsert(stored, async (timers) => {
+        const results = await stored.insert(timers.slice(1));
+        return [{ kind: 'refused', error: down }, ...results];
+      }),
+    });
+    const timers = [{ url: receiver }, { url: receiver, delay: '1s' }, { url: receiver, delay: '2s' }];
+    const { results } = (await part.post('/timers/batch', { timers })).json();
+    assert.deepEqual(
+      results.map((result: { status: number }) => result.status),
+      [400, 503, 201],
+    );
+    assert.equal(results[1].problem.code, 'store_unavailable');
+    assert.equal(results[1].problem.detail, 'Shard 1 does not answer.');
+    assert.equal(results[2].timer.time_left, 2);
+    assert.equal(part.created, 1);
+    assert.equal(part.refused, 1);
+    const [line] = part.log.filter(({ msg }) => msg === 'a part of a batch was refused');
+    assert.deepEqual([line?.code, line?.reason, line?.count], ['store_unavailable', 'Shard 1 does not answer.', 1]);
+    await part.stop();
+  });
+
+  it('logs a defect that only a part of it met, and tells the client nothing of it', async () => {
+    const defect = new PunctualError('internal', { cause: new TypeError('secret') });
+    const part = await Harness.start({
+      store: withInsert(stored, async ([first]) => [
+        ...(await stored.insert([first!])),
+        { kind: 'refused', error: defect },
+      ]),
+    });
+    const timers = [
+      { url: receiver, delay: '1s' },
+      { url: receiver, delay: '2s' },
+    ];
+    const answer = await part.post('/timers/batch', { timers });
+    assert.equal(answer.json().results[1].status, 500);
+    assert.doesNotMatch(answer.body, /secret/);
+    const errors = part.log.filter(({ level }) => level === 50);
+    assert.deepEqual(
+      errors.map(({ msg, err }) => [msg, (err as { message: string }).message]),
+      [['a part of a batch failed', 'secret']],
+    );
+    assert.equal(part.refused, 0);
+    await part.stop();
   });
 
   it('shares its keys with single creates', async () => {

@@ -112,7 +112,13 @@ export class Harness {
 
 /** The store with another way to insert. */
 export function withInsert(store: Store, insert: Store['insert']): Store {
-  return { ...wrapStore(store, (_verb, call) => call), insert };
+  return {
+    ...wrapStore(
+      () => store,
+      (_verb, call) => call,
+    ),
+    insert,
+  };
 }
 
 /** Asserts that the answer is a problem of this kind, and gives it. */

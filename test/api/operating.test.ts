@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { ApiDeps } from '../../src/api/deps.ts';
 import type { Counts, Store } from '../../src/store/store.ts';
 import { assertProblem, Harness } from './harness.ts';
 
@@ -11,7 +12,11 @@ describe('what operators ask', () => {
   afterEach(() => api.stop());
 
   /** A server over a store whose numbers are made up; each call takes the next one, the last stays. */
-  async function withNumbers(ledger: Partial<Counts>[], counted: Partial<Counts> = {}): Promise<Harness> {
+  async function withNumbers(
+    ledger: Partial<Counts>[],
+    counted: Partial<Counts> = {},
+    change: Partial<ApiDeps> = {},
+  ): Promise<Harness> {
     const whole = (change: Partial<Counts>): Counts => ({
       accepted: 0,
       waiting: 0,
@@ -27,10 +32,11 @@ describe('what operators ask', () => {
       ...change,
     });
     const store = {
+      controllers: async () => [],
       counts: async () => whole((ledger.length > 1 ? ledger.shift() : ledger[0]) ?? {}),
       audit: async () => whole(counted),
     };
-    return Harness.start({ store: store as Partial<Store> as Store });
+    return Harness.start({ store: store as Partial<Store> as Store, ...change });
   }
 
   describe('GET /stats', () => {
@@ -54,7 +60,39 @@ describe('what operators ask', () => {
         oldest_overdue_at: '2026-01-01T00:00:01.000Z',
         lateness_ms: null,
         rates: null,
+        controllers: [],
+        missing_shards: [],
+        shards: null,
       });
+    });
+
+    it('names the controllers that were alive within the last ten seconds', async () => {
+      const startedAt = api.clock.now() - 5_000;
+      const beat = (owner: string) =>
+        api.store.beat({ controller: { owner, startedAt }, nowMs: api.clock.now(), forgetBefore: 0 });
+      await beat('dead');
+      await api.clock.advance(1);
+      await beat('alive');
+      await api.clock.advance(10_000);
+      assert.deepEqual((await api.get('/stats')).json().controllers, [
+        { owner: 'alive', started_at: '2025-12-31T23:59:55.000Z', seen_at: '2026-01-01T00:00:00.001Z' },
+      ]);
+    });
+
+    it('shows how the databases are, and which of them it has no numbers of', async () => {
+      const shards = [
+        { number: 0, up: true, draining: true },
+        { number: 2, up: false, draining: false },
+      ];
+      const other = await withNumbers(
+        [{ missing: [2] }],
+        {},
+        { shards: () => shards.map((one) => ({ ...one, downForMs: 5 })) },
+      );
+      const stats = (await other.get('/stats')).json();
+      assert.deepEqual(stats.shards, shards);
+      assert.deepEqual(stats.missing_shards, [2]);
+      await other.app.close();
     });
 
     it('says so when the numbers do not add up', async () => {
@@ -122,6 +160,22 @@ describe('what operators ask', () => {
         await moved.app.close();
       }
     });
+  });
+
+  it('GET /stats does not compare the numbers of different databases', async () => {
+    const [all, some] = [{ accepted: 3 }, { accepted: 2, missing: [1] }];
+    const audited = async (ledger: Partial<Counts>[], counted: Partial<Counts>) => {
+      // The first number goes to /stats itself.
+      const other = await withNumbers([all, ...ledger], counted);
+      const { audit } = (await other.get('/stats?audit=true')).json();
+      await other.app.close();
+      return audit.equal;
+    };
+    assert.equal(await audited([all], some), null, 'it was missing only while the timers were counted');
+    assert.equal(await audited([all], { ...all, missing: [1] }), null);
+    assert.equal(await audited([some, all], some), true, 'it came back');
+    assert.equal(await audited([some], some), true);
+    assert.equal(await audited([some], { ...some, accepted: 1 }), false);
   });
 
   it('GET /healthz answers 200 while the process lives, whatever else is wrong', async () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { ListQuery } from '../../src/store/store.ts';
+import { wrapStore } from '../../src/store/wrap.ts';
 import type { TimerId } from '../../src/timer/id.ts';
 import type { Attempt } from '../../src/timer/outcome.ts';
 import { assertProblem, Harness, receiver, strangeId } from './harness.ts';
@@ -173,6 +175,24 @@ describe('reading timers', () => {
         cursor = page.next_cursor;
       }
       assert.deepEqual(seen, created);
+    });
+
+    it('names the databases of which it has no timers', async () => {
+      await api.create();
+      assert.deepEqual((await api.get('/timers')).json().missing_shards, []);
+      const list = async (query: ListQuery) => ({ ...(await api.store.list(query)), missing: [1, 3] });
+      const other = await Harness.start({
+        store: {
+          ...wrapStore(
+            () => api.store,
+            (_verb, call) => call,
+          ),
+          list,
+        },
+      });
+      const page = (await other.get('/timers')).json();
+      assert.deepEqual([page.missing_shards, page.timers.length], [[1, 3], 1]);
+      await other.stop();
     });
 
     it('filters by status, destination, tag and due range', async () => {

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { deployments } from '../support/deployments.ts';
+import { get, post, untilStatus } from '../support/json.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { serveUntilExit, startService } from '../support/service.ts';
 
@@ -23,119 +25,99 @@ after(async () => {
 
 const databasePath = (name: string) => join(folder, `${name}.db`);
 
-interface Answer {
-  readonly id: string;
-  readonly status: string;
-  readonly time_left: number;
-  readonly due_at: string;
-}
-
-async function post(url: string, body: object): Promise<Answer> {
-  const reply = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+for (const { name, unavailable, database } of await deployments()) {
+  test(`${name}: a timer of one second calls its receiver once, not before its time, and goes from waiting to done`, {
+    skip: unavailable,
+  }, async (t) => {
+    const service = await startService(await database(t));
+    try {
+      const { id, due_at } = await post(`${service.url}/timers`, { seconds: 1, url: `${receiver.url}/plain?x=1` });
+      assert.equal((await get(`${service.url}/timers/${id}`)).status, 'waiting');
+      await untilStatus(`${service.url}/timers/${id}`, 'done');
+      const calls = receiver.requests.filter(({ path }) => path.startsWith(`/plain/${id}`));
+      assert.deepEqual(
+        calls.map(({ method, path }) => [method, path]),
+        [['POST', `/plain/${id}?x=1`]],
+      );
+      assert.ok(calls[0]!.arrivedAt >= Date.parse(due_at), 'not early');
+      assert.equal(calls[0]!.headers['webhook-id'], id);
+      assert.equal(calls[0]!.headers['punctual-attempt'], '1');
+    } finally {
+      assert.equal(await service.end('SIGTERM'), 0);
+    }
   });
-  assert.ok(reply.ok, `${reply.status} ${await reply.clone().text()}`);
-  return (await reply.json()) as Answer;
+
+  test(`${name}: the original's contract: POST /timer/ answers with id and time_left, GET /timer/{id} with the status`, {
+    skip: unavailable,
+  }, async (t) => {
+    const service = await startService(await database(t));
+    try {
+      const created = await post(`${service.url}/timer/`, {
+        hours: 0,
+        minutes: 0,
+        seconds: 3,
+        url: `${receiver.url}/original`,
+      });
+      assert.deepEqual(Object.keys(created), ['id', 'time_left']);
+      assert.equal(created.time_left, 3);
+      const dueAt = Date.now() + 3_000;
+      assert.deepEqual(await get(`${service.url}/timer/${created.id}`), {
+        id: created.id,
+        status: 'waiting',
+        time_left: 3,
+      });
+      assert.deepEqual(await untilStatus(`${service.url}/timer/${created.id}/`, 'done'), {
+        id: created.id,
+        status: 'done',
+        time_left: 0,
+      });
+      const calls = receiver.requests.filter(({ path }) => path.startsWith(`/original/${created.id}`));
+      assert.deepEqual(
+        calls.map(({ method, path }) => [method, path]),
+        [['POST', `/original/${created.id}`]],
+      );
+      assert.ok(Math.abs(calls[0]!.arrivedAt - dueAt) < 1_000);
+    } finally {
+      await service.end('SIGTERM');
+    }
+  });
+
+  test(`${name}: timers that came due while the service was down fire when it is up again`, {
+    skip: unavailable,
+  }, async (t) => {
+    const options = await database(t);
+    const first = await startService(options);
+    const { id } = await post(`${first.url}/timers`, { delay: '300ms', url: `${receiver.url}/down` });
+    await first.end('SIGKILL');
+    await delay(400);
+    const second = await startService(options);
+    try {
+      await untilStatus(`${second.url}/timers/${id}`, 'done');
+      assert.equal(receiver.requests.filter(({ path }) => path === `/down/${id}`).length, 1);
+    } finally {
+      await second.end('SIGTERM');
+    }
+  });
+
+  test(`${name}: SIGTERM lets the call on the wire end, writes what came of it, and ends with 0`, {
+    skip: unavailable,
+  }, async (t) => {
+    const slow = await startReceiver({ behave: { delayMs: 800 } });
+    const options = await database(t);
+    const first = await startService(options);
+    const { id } = await post(`${first.url}/timers`, { seconds: 0, url: slow.url });
+    await slow.received(1);
+    assert.equal(await first.end('SIGTERM'), 0);
+    const second = await startService(options);
+    try {
+      assert.equal((await get(`${second.url}/timers/${id}`)).status, 'done');
+      assert.equal(slow.requests.length, 1);
+    } finally {
+      await second.end('SIGINT');
+      await slow.close();
+    }
+  });
 }
-
-async function get(url: string): Promise<Answer> {
-  return (await (await fetch(url)).json()) as Answer;
-}
-
-async function untilStatus(url: string, status: string): Promise<Answer> {
-  for (let tries = 0; tries < 500; tries++) {
-    const answer = await get(url);
-    if (answer.status === status) return answer;
-    await delay(20);
-  }
-  throw new Error(`never became ${status}: ${JSON.stringify(await get(url))}`);
-}
-
-test('a timer of one second calls its receiver once, not before its time, and goes from waiting to done', async () => {
-  const service = await startService({ databasePath: databasePath('plain') });
-  try {
-    const { id, due_at } = await post(`${service.url}/timers`, { seconds: 1, url: `${receiver.url}/plain?x=1` });
-    assert.equal((await get(`${service.url}/timers/${id}`)).status, 'waiting');
-    await untilStatus(`${service.url}/timers/${id}`, 'done');
-    const calls = receiver.requests.filter(({ path }) => path.startsWith('/plain'));
-    assert.deepEqual(
-      calls.map(({ method, path }) => [method, path]),
-      [['POST', `/plain/${id}?x=1`]],
-    );
-    assert.ok(calls[0]!.arrivedAt >= Date.parse(due_at), 'not early');
-    assert.equal(calls[0]!.headers['webhook-id'], id);
-    assert.equal(calls[0]!.headers['punctual-attempt'], '1');
-  } finally {
-    assert.equal(await service.end('SIGTERM'), 0);
-  }
-});
-
-test("the original's contract: POST /timer/ answers with id and time_left, GET /timer/{id} with the status", async () => {
-  const service = await startService({ databasePath: databasePath('original') });
-  try {
-    const created = await post(`${service.url}/timer/`, {
-      hours: 0,
-      minutes: 0,
-      seconds: 3,
-      url: `${receiver.url}/original`,
-    });
-    assert.deepEqual(Object.keys(created), ['id', 'time_left']);
-    assert.equal(created.time_left, 3);
-    const dueAt = Date.now() + 3_000;
-    assert.deepEqual(await get(`${service.url}/timer/${created.id}`), {
-      id: created.id,
-      status: 'waiting',
-      time_left: 3,
-    });
-    assert.deepEqual(await untilStatus(`${service.url}/timer/${created.id}/`, 'done'), {
-      id: created.id,
-      status: 'done',
-      time_left: 0,
-    });
-    const calls = receiver.requests.filter(({ path }) => path.startsWith('/original'));
-    assert.deepEqual(
-      calls.map(({ method, path }) => [method, path]),
-      [['POST', `/original/${created.id}`]],
-    );
-    assert.ok(Math.abs(calls[0]!.arrivedAt - dueAt) < 1_000);
-  } finally {
-    await service.end('SIGTERM');
-  }
-});
-
-test('timers that came due while the service was down fire when it is up again', async () => {
-  const options = { databasePath: databasePath('down') };
-  const first = await startService(options);
-  const { id } = await post(`${first.url}/timers`, { delay: '300ms', url: `${receiver.url}/down` });
-  await first.end('SIGKILL');
-  await delay(400);
-  const second = await startService(options);
-  try {
-    await untilStatus(`${second.url}/timers/${id}`, 'done');
-    assert.equal(receiver.requests.filter(({ path }) => path === `/down/${id}`).length, 1);
-  } finally {
-    await second.end('SIGTERM');
-  }
-});
-
-test('SIGTERM lets the call on the wire end, writes what came of it, and ends with 0', async () => {
-  const slow = await startReceiver({ behave: { delayMs: 800 } });
-  const options = { databasePath: databasePath('stop') };
-  const first = await startService(options);
-  const { id } = await post(`${first.url}/timers`, { seconds: 0, url: slow.url });
-  await slow.received(1);
-  assert.equal(await first.end('SIGTERM'), 0);
-  const second = await startService(options);
-  try {
-    assert.equal((await get(`${second.url}/timers/${id}`)).status, 'done');
-    assert.equal(slow.requests.length, 1);
-  } finally {
-    await second.end('SIGINT');
-    await slow.close();
-  }
-});
 
 test('what keeps the service from starting is said in one message, and the exit code is not 0', async () => {
   const noDatabase = databasePath('text');

@@ -26,6 +26,13 @@ export class FakeDispatcher implements Dispatcher {
     return await this.behaviour(call);
   }
 
+  /** Among how many controllers rates are split. */
+  sharers = 1;
+
+  shareRates(controllers: number): void {
+    this.sharers = controllers;
+  }
+
   stop(): void {
     this.stopped = true;
   }

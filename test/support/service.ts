@@ -17,15 +17,21 @@ export interface Service {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-export interface ServiceOptions {
-  readonly databasePath: string;
+export type ServiceOptions = Database & {
+  /** API and controller in one (`serve`, the default), or one of them alone. */
+  readonly role?: 'serve' | 'api' | 'controller' | 'migrate';
   /** 0, the default, takes a free one. */
   readonly port?: number;
   /** More settings, by environment. */
   readonly env?: Readonly<Record<string, string>>;
-}
+  /** Told of the process as soon as there is one. */
+  readonly onSpawn?: (pid: number) => void;
+};
 
-/** Starts `punctual serve` and waits until it says that it is ready. Rejects with its output when it ends before that. */
+/** A file, or what DATABASE_URL says. */
+export type Database = { readonly databasePath: string } | { readonly databaseUrl: string };
+
+/** Starts a Punctual and waits until it says that it is ready. Rejects with its output when it ends before that. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { child, output } = spawnService(options);
   const ended = once(child, 'exit').then(() => {
@@ -38,7 +44,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** Starts `punctual serve` and waits for its end: for what must not start. */
 export async function serveUntilExit(
-  options: ServiceOptions & { args?: readonly string[] },
+  options: ServiceOptions & { readonly args?: readonly string[] },
 ): Promise<{ code: number | null; output: string }> {
   const { child, output } = spawnService(options);
   const timeout = setTimeout(() => child.kill('SIGKILL'), startMsMax);
@@ -47,17 +53,20 @@ export async function serveUntilExit(
   return { code, output: output() };
 }
 
-function spawnService({ databasePath, port = 0, env = {}, args = [] }: ServiceOptions & { args?: readonly string[] }) {
-  const child = spawn(binPath, ['serve', ...args], {
+function spawnService(options: ServiceOptions & { readonly args?: readonly string[] }) {
+  const { role = 'serve', port = 0, env = {}, args = [] } = options;
+  const child = spawn(binPath, [role, ...args], {
     env: {
       PATH: process.env.PATH,
       PORT: String(port),
-      DATABASE_URL: `sqlite:${databasePath}`,
+      DATABASE_URL: 'databaseUrl' in options ? options.databaseUrl : `sqlite:${options.databasePath}`,
       LOG_LEVEL: 'warn',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // Where it could not be started there is none, and an `error` event says so.
+  if (child.pid !== undefined) options.onSpawn?.(child.pid);
   const chunks: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (chunk) => chunks.push(chunk));
@@ -68,7 +77,7 @@ async function readyUrl(child: ChildProcess, output: () => string): Promise<stri
   const late = setTimeout(() => child.kill('SIGKILL'), startMsMax);
   try {
     for (;;) {
-      const url = /API +(http\S+)/.exec(output())?.[1];
+      const url = /(?:API|Health, metrics) +(http[^\s]+?)(?:\/readyz)?\s/.exec(output())?.[1];
       if (url) return url;
       await Promise.race([once(child.stdout!, 'data'), once(child.stderr!, 'data')]);
     }

@@ -24,7 +24,13 @@ describe('an error of Punctual', () => {
 
   it('is an outage of the store for exactly the codes after which trying again later makes sense', () => {
     const outages = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => isStoreOutage(new PunctualError(code)));
-    assert.deepEqual(outages, ['store_unavailable', 'store_full', 'commit_unknown', 'store_not_a_database']);
+    assert.deepEqual(outages, [
+      'store_unavailable',
+      'store_full',
+      'commit_unknown',
+      'store_denied',
+      'store_not_a_database',
+    ]);
     assert.equal(isStoreOutage(new Error('store_unavailable')), false);
     assert.equal(isStoreOutage(undefined), false);
   });

@@ -7,6 +7,7 @@ import { attemptAt, type Timer } from '../../timer/timer.ts';
 import { cancel, fire, reschedule, resolve, retry, type Verdict } from '../../timer/transition.ts';
 import type { CoreDeps } from '../deps.ts';
 import { readTimer } from './read.ts';
+import { knownTime } from './time.ts';
 
 // Each verb reads the timer, decides, and writes what was decided if nobody changed the timer in between. Each gives the timer as it
 // then is, and throws `not_found`, the verdict's reason (`too_late`, `already_ended`, `not_ended`), `changed_meanwhile`, or what the store throws.
@@ -66,7 +67,7 @@ const triesMax = 5;
 async function change(deps: CoreDeps, id: TimerId, intent: Intent): Promise<Timer> {
   for (let tries = 0; tries < triesMax; tries++) {
     const before = await readTimer(deps, id);
-    const verdict = intent.verdict(before, deps.clock.now());
+    const verdict = intent.verdict(before, knownTime(deps));
     if ('refused' in verdict) throw new PunctualError(verdict.refused, { message: verdict.because });
     const { after } = verdict;
     if (after === before) return before;

@@ -9,6 +9,7 @@ import type { CoreDeps } from '../deps.ts';
 import { keyed } from './idempotency.ts';
 import { inTurns } from './in-turns.ts';
 import { defaultTenant } from './tenant.ts';
+import { knownTime } from './time.ts';
 
 /** A create as a client asks for it; its shape has been checked. */
 export interface Order {
@@ -49,17 +50,32 @@ export async function createTimers(
     return 'faults' in plan ? new PunctualError('invalid_request', plan) : plan.value;
   });
   const timers = plans.flatMap((plan) => (plan instanceof PunctualError ? [] : [plan]));
-  const results = (timers.length > 0 ? await deps.store.insert(timers) : []).values();
+  const results = timers.length > 0 ? await deps.store.insert(timers) : [];
+  tellRefused(deps, results);
+  const left = results.values();
   return inTurns(plans, (plan) =>
-    plan instanceof PunctualError ? plan : conclude(deps, plan, results.next().value as InsertResult),
+    plan instanceof PunctualError ? plan : conclude(deps, plan, left.next().value as InsertResult),
   );
+}
+
+/** The request as a whole succeeds, so that nobody else says that a part of it did not. */
+function tellRefused({ logger, observe }: CoreDeps, results: readonly InsertResult[]): void {
+  const errors = results.flatMap((result) => (result.kind === 'refused' ? [result.error] : []));
+  const defect = errors.find(({ code }) => code === 'internal');
+  if (defect) logger.error({ err: defect.cause ?? defect }, 'a part of a batch failed');
+  const [outage, ...more] = errors.filter(({ code }) => code !== 'internal');
+  if (!outage) return;
+  observe.refused();
+  const { code, message, cause } = outage;
+  const story = cause === undefined ? {} : { err: cause };
+  logger.warn({ code, reason: message, ...story, count: 1 + more.length }, 'a part of a batch was refused');
 }
 
 function planTimer(deps: CoreDeps, order: Order): Parsed<NewTimer> {
   const { idempotency, place } = keyed(order.request, order.key);
   return newTimer(order.request, {
     // Whole milliseconds, so that the id holds the very instant from which the due time was counted; rounded up: never early.
-    nowMs: Math.ceil(deps.clock.now()),
+    nowMs: Math.ceil(knownTime(deps)),
     random: deps.random,
     rules: deps.rules,
     place,

@@ -6,7 +6,15 @@ import type { Connections } from './connections.ts';
 import { specBytesOf } from './inserts.ts';
 import { LedgerEntry } from './ledger.ts';
 import { portionsOf, textOf } from './rows.ts';
-import { deleteEnded, deleteKeys, insertEnded, insertOpen, purgeable, takeEnded, takeOpen } from './statements.ts';
+import {
+  deleteEnded,
+  deleteKeys,
+  insertEnded,
+  insertOpen,
+  purgeable,
+  takeEnded,
+  takeOpen,
+} from './statements/changes.ts';
 
 /** Replaces a timer that nobody holds: takes it away, as it was read, and puts it back as it shall be. */
 export async function change(

@@ -7,7 +7,7 @@ import type { Connections } from './connections.ts';
 import { holdersOf } from './holds.ts';
 import { hexOf, portionsOf, timerRowOf } from './rows.ts';
 import type { Answer } from './session.ts';
-import { claim, findClaimable, findHolders, lockClaimable, takeTimers, type Walk } from './statements.ts';
+import { claim, findClaimable, findHolders, lockClaimable, takeTimers, type Walk } from './statements/claims.ts';
 import type { Transaction } from './transaction.ts';
 
 /** A timer that a walk has found. */

@@ -4,7 +4,7 @@ import type { Hold, HoldResult } from '../store.ts';
 import type { Connections } from './connections.ts';
 import { idOf, portionsOf, textOf } from './rows.ts';
 import type { Answer } from './session.ts';
-import { lockTimers } from './statements.ts';
+import { lockTimers } from './statements/holds.ts';
 
 /** Holds of one bucket, as many as one statement takes. */
 export interface HoldGroup<T extends Hold> {

@@ -8,7 +8,7 @@ import { isDuplicate } from './faults.ts';
 import { LedgerEntry } from './ledger.ts';
 import { idOf, portionsOf, textOf } from './rows.ts';
 import type { Answer } from './session.ts';
-import { findKeys, insertKeys, insertTimers, type NewColumns, storedTimers } from './statements.ts';
+import { findKeys, insertKeys, insertTimers, type NewColumns, storedTimers } from './statements/inserts.ts';
 import type { Transaction } from './transaction.ts';
 
 /** A new timer and where it goes. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EndedStatus } from '../../timer/timer.ts';
 import type { Connections } from './connections.ts';
-import { addToLedger, deleteFolded, foldable, type LedgerColumns } from './statements.ts';
+import { addToLedger, deleteFolded, foldable, type LedgerColumns } from './statements/ledger.ts';
 
 type Counter = 'accepted' | 'open' | EndedStatus | 'purged';
 type Deltas = Record<Counter, number>;

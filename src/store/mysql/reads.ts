@@ -4,19 +4,19 @@ import { listRows, type ReadRows } from '../listing.ts';
 import { decodeTimer } from '../rows.ts';
 import type { ControllerSeen, Counts, ListQuery, Page } from '../store.ts';
 import type { Connections } from './connections.ts';
+import { listedRowOf, textOf, timerRowOf } from './rows.ts';
+import type { Answer } from './session.ts';
+import { findControllers } from './statements/controllers.ts';
 import {
   auditEnded,
   auditOpen,
   countExecuting,
   countOverdue,
-  findControllers,
   getTimer,
   listEnded,
   listOpen,
   sumLedger,
-} from './read-statements.ts';
-import { listedRowOf, textOf, timerRowOf } from './rows.ts';
-import type { Answer } from './session.ts';
+} from './statements/reads.ts';
 
 export async function get(connections: Connections, id: TimerId, buckets: number): Promise<Timer | undefined> {
   const [found] = await connections.read(getTimer(bucketOf(id, buckets), idToBytes(id)));

@@ -9,18 +9,18 @@ import { holdersOf } from './holds.ts';
 import { LedgerEntry } from './ledger.ts';
 import { hexOf, idOf, portionsOf } from './rows.ts';
 import type { Row } from './session.ts';
+import { deleteEnded } from './statements/changes.ts';
+import { lockTimers } from './statements/holds.ts';
 import {
-  deleteEnded,
   deleteTimers,
-  type Given,
-  lockTimers,
   settledEnded,
   settledOpen,
   settleEnded,
   settleLateEnded,
   settleLateWaiting,
   settleWaiting,
-} from './statements.ts';
+} from './statements/settling.ts';
+import type { Given } from './statements/text.ts';
 import type { Transaction } from './transaction.ts';
 
 /** A settlement to write. */

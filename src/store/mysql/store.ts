@@ -28,11 +28,12 @@ import { underHolds } from './holds.ts';
 import { findKey, insert } from './inserts.ts';
 import { LedgerFolder } from './ledger.ts';
 import { type Migrated, migrate } from './migrate.ts';
-import { tellTime } from './read-statements.ts';
 import { audit, controllers, counts, get, list } from './reads.ts';
 import { hexOf } from './rows.ts';
 import { settle } from './settling.ts';
-import { beat, begin, extend, forgetControllers, release } from './statements.ts';
+import { beat, forgetControllers } from './statements/controllers.ts';
+import { begin, extend, release } from './statements/holds.ts';
+import { tellTime } from './statements/reads.ts';
 
 export interface MysqlStoreOptions {
   /** `mysql://user:password@host:port/database`; see `parseAddress`. */

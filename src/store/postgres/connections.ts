@@ -1,6 +1,7 @@
 import { Pool, type PoolClient, type PoolConfig, types } from 'pg';
 import { PunctualError } from '../../timer/errors.ts';
 import type { Random } from '../../timer/random.ts';
+import { withoutPassword } from '../address.ts';
 import { pause, type Timing } from '../timing.ts';
 import { commitFault, connectFault, isPassing, statementFault } from './faults.ts';
 import { type StatementName, statements } from './statements.ts';
@@ -164,13 +165,4 @@ function poolOf({ url }: ConnectionsOptions, use: Use): Pool {
   // A connection that breaks while nobody uses it is replaced when it is needed.
   pool.on('error', () => undefined);
   return pool;
-}
-
-/** The address as it may be shown. */
-export function withoutPassword(url: string): string {
-  const shown = URL.parse(url);
-  if (!shown) return 'the database';
-  shown.password = '';
-  shown.search = '';
-  return shown.href;
 }

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { PunctualError } from '../../timer/errors.ts';
 import { bucketsMax } from '../../timer/id.ts';
+import { withoutPassword } from '../address.ts';
 import { type Migration, readMigrations, type SeenMigration, unseenMigrations } from '../migrations.ts';
-import { withoutPassword } from './connections.ts';
 import { connectFault, isServerError, statementFault } from './faults.ts';
 
 export interface MigrateOptions {
@@ -56,9 +56,10 @@ async function migrateUnderLock(
   client: Client,
   { known, database, ...wanted }: MigrateOptions & { known: readonly Migration[]; database: string },
 ): Promise<void> {
+  // Taken before the transaction, whose begin is what makes a session forget that it has seen no tables a moment ago. It goes with the session.
+  await client.query('SELECT pg_advisory_lock($1)', [lockNumber]);
   await client.query('BEGIN');
   try {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [lockNumber]);
     // Somebody else may have done it all while this one waited.
     const seen = await seenMigrations(client);
     const unseen = unseenMigrations(known, seen, database);

@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto';
 
 /** As much of a shard as decides where keys live. */
-export interface Place {
+export interface ShardPlace {
   readonly number: number;
   /** Takes no new timers. */
   readonly draining: boolean;
 }
 
-export interface Homes<T extends Place> {
+export interface Homes<T extends ShardPlace> {
   /** Where a timer with this key is stored; undefined where no shard takes new timers. */
   readonly home: T | undefined;
   /** Where one may have been stored before: when the list of shards was shorter, or before a shard in it was drained. */
@@ -23,7 +23,7 @@ export interface Homes<T extends Place> {
  * That is: no shard that takes new timers has a higher score in the list as it was when the shard was its last. `shards` is in order of
  * number; `shardsAtStart` is how many there were when the first key was used: the list never was shorter.
  */
-export function homesOf<T extends Place>(
+export function homesOf<T extends ShardPlace>(
   { tenant, key }: { readonly tenant: string; readonly key: string },
   shards: readonly T[],
   shardsAtStart: number,

@@ -1,20 +1,38 @@
-import { type App, startApp } from '../app.ts';
+import type { Logger } from 'pino';
+import { migrateAll } from '../app/migrate-all.ts';
+import { type App, type Role, startApp } from '../app.ts';
 import { type Config, type Flags, loadConfig } from '../config.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { PunctualError } from '../timer/errors.ts';
 
-/** Runs API and controller until SIGTERM or SIGINT. Ends the process with 1 when it cannot start, saying why. */
-export async function serve(flags: Flags): Promise<void> {
+/** Runs a role until SIGTERM or SIGINT. Ends the process with 1 when it cannot start, or has to give up, saying why. */
+export async function run(role: Role, flags: Flags): Promise<void> {
   try {
     const config = loadConfig(process.env, flags);
-    const app = await startApp(config, createLogger({ level: config.logLevel, format: logFormat(config) }));
+    const app = await startApp(config, loggerOf(config), role);
     stopOnSignal(app);
     // Beside the log, which may be read by a program.
-    process.stderr.write(banner(app));
+    process.stderr.write(banner(app, role));
+    await app.givenUp;
   } catch (error) {
     process.stderr.write(explain(error));
     process.exit(1);
   }
+}
+
+/** Makes the databases and their tables where they are missing, and brings them up to date. Ends the process with 1 where it cannot. */
+export async function migrate(flags: Flags): Promise<void> {
+  try {
+    const config = loadConfig(process.env, flags);
+    for (const line of await migrateAll(config)) process.stdout.write(`${line}\n`);
+  } catch (error) {
+    process.stderr.write(explain(error));
+    process.exit(1);
+  }
+}
+
+function loggerOf(config: Config): Logger {
+  return createLogger({ level: config.logLevel, format: logFormat(config) });
 }
 
 function logFormat({ logFormat: format }: Config): 'json' | 'pretty' {
@@ -44,14 +62,24 @@ function stopOnSignal(app: App): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
 }
 
-function banner(app: App): string {
+function banner(app: App, role: Role): string {
+  const places = app.databases.map((name, index) => `  ${index === 0 ? 'Timers are in' : '             '}  ${name}`);
+  if (role === 'controller') {
+    return `
+  The Punctual controller is ready.
+
+  Health, metrics  ${app.url}/readyz  ${app.url}/metrics
+${places.join('\n')}
+
+`;
+  }
   const target = app.echo ? `${app.url}/echo/hello` : 'https://example.com/hook';
   return `
   Punctual is ready.
 
   API            ${app.url}
   Documentation  ${app.url}/docs
-  Timers are in  ${app.databasePath}
+${places.join('\n')}
 
   Try:  curl ${app.url}/timers -H 'content-type: application/json' -d '{"seconds": 3, "url": "${target}"}'
 

@@ -1,0 +1,112 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock/clock.ts';
+import { Synchroniser } from '../clock/synchroniser.ts';
+import { SystemClock } from '../clock/system-clock.ts';
+import type { Config } from '../config.ts';
+import { ShardedStore } from '../store/sharded/store.ts';
+import type { Store } from '../store/store.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Random } from '../timer/random.ts';
+import { Shard } from './shard.ts';
+
+export interface DatabasesParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly random: Random;
+  readonly metrics: () => Metrics;
+  /** Told when none of the databases is to be had any more. */
+  readonly onGiveUp: (error: unknown) => void;
+}
+
+/** How one database is. */
+export interface DatabaseState {
+  readonly number: number;
+  readonly up: boolean;
+  readonly draining: boolean;
+}
+
+/** The databases of DATABASE_URL, and what the API needs of them together. */
+export class Databases {
+  readonly shards: readonly Shard[];
+  /** All of them as one store, for the API. */
+  readonly store: Store;
+  /** Where there are several, at the time of the one that is ahead: what is due by it is not early by any. */
+  readonly clock: Clock;
+  readonly #synchroniser: Synchroniser | undefined;
+  #givenUp = new Set<number>();
+
+  constructor({ config, log, random, metrics, onGiveUp }: DatabasesParts) {
+    const places = config.databaseUrls.map((url, number) => {
+      const giveUp = (error: unknown) => {
+        this.#givenUp.add(number);
+        if (this.#givenUp.size === this.shards.length) onGiveUp(error);
+      };
+      return url === undefined ? undefined : new Shard({ url, number, config, random, log, metrics, onGiveUp: giveUp });
+    });
+    this.shards = places.filter((shard) => shard !== undefined);
+    const [first] = this.shards as [Shard];
+    if (!this.areSeveral) {
+      this.store = first.grouped.store;
+      this.clock = first.clock;
+      return;
+    }
+    const clock = new SystemClock();
+    const store = new ShardedStore({
+      shards: places.map((shard) => shard && { store: shard.grouped.store, draining: shard.draining }),
+      clock,
+      random,
+    });
+    this.store = store;
+    this.clock = clock;
+    this.#synchroniser = new Synchroniser({
+      clock,
+      storeTime: () => store.time(),
+      onDoubt: (doubtMs) =>
+        log.warn({ doubt_ms: doubtMs }, "how far this process is off the databases' time has changed"),
+    });
+  }
+
+  /** Whether DATABASE_URL names places, so that a timer's id says in which it lives. */
+  get areSeveral(): boolean {
+    return this.shards.length > 1 || this.shards[0]!.number > 0;
+  }
+
+  get names(): string[] {
+    return this.shards.map(({ name }) => name);
+  }
+
+  states(): DatabaseState[] {
+    return this.shards.map(({ number, isUp, draining }) => ({ number, up: isUp, draining }));
+  }
+
+  /** How many creates wait to be stored. */
+  queued(): number {
+    return this.shards.reduce((sum, { grouped }) => sum + grouped.queued(), 0);
+  }
+
+  /** The worst doubt about a database's time. */
+  doubtMs(): number {
+    return Math.max(...this.shards.map(({ clock }) => clock.doubtMs()));
+  }
+
+  /** Tells controllers in other processes that a timer of this shard is due soon. */
+  ring(shard: number, at: number): void {
+    const there = this.shards.find(({ number }) => number === shard);
+    if (there && at <= there.clock.now() + ringAheadMs) there.wakeups?.ring(at);
+  }
+
+  /** Opens them all. Those that do not answer are tried on in the background. Throws what keeps one from ever opening. */
+  async open(): Promise<void> {
+    await Promise.all(this.shards.map((shard) => shard.start()));
+    await this.#synchroniser?.start();
+  }
+
+  async close(): Promise<void> {
+    this.#synchroniser?.stop();
+    if (this.areSeveral) await this.store.close();
+    await Promise.all(this.shards.map((shard) => shard.close()));
+  }
+}
+
+/** What is due later than this is found by the controllers' own looks in time, whatever their horizon, in milliseconds. */
+const ringAheadMs = 3_000;

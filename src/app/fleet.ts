@@ -1,0 +1,88 @@
+import type { Config } from '../config.ts';
+import { Controller } from '../controller/controller.ts';
+import { defaultControllerSettings } from '../controller/settings.ts';
+import type { ControllerTelemetry } from '../telemetry/controller-telemetry.ts';
+import type { Random } from '../timer/random.ts';
+import { HttpSender } from '../webhook/http-sender.ts';
+import { Lanes } from '../webhook/lanes.ts';
+import { TargetGuard } from '../webhook/target-guard.ts';
+import type { Databases } from './databases.ts';
+
+export interface FleetParts {
+  readonly config: Config;
+  readonly databases: Databases;
+  readonly random: Random;
+  readonly telemetry: ControllerTelemetry;
+  /** Unique to this run of this process. */
+  readonly owner: string;
+  readonly version: string;
+}
+
+/** The controllers of a process, one for each database, so that one which is down holds up no other's timers. They share the lanes. */
+export interface Fleet {
+  /** Says that a timer of this shard is to be sent at `at`. */
+  wake(shard: number, at: number): void;
+  /** How many timers they have in hand. */
+  held(): number;
+  lanes(): ReturnType<Lanes['view']>;
+  /** Stops them all as `Controller.stop` does; gives how many timers could not be written. */
+  stop(graceMs: number): Promise<number>;
+}
+
+/** Builds the controllers and starts them. */
+export function startFleet(parts: FleetParts): Fleet {
+  const { config, databases, random, telemetry, owner } = parts;
+  const { sender, lanes } = buildLanes(parts);
+  const share = Math.max(1, Math.floor(config.heldMax / databases.shards.length));
+  const controllers = new Map(
+    databases.shards.map(({ number, name, store, clock, wakeups }) => {
+      const controller = new Controller({
+        owner,
+        store,
+        dispatcher: lanes,
+        clock,
+        random,
+        observer: databases.areSeveral ? telemetry.of(name) : telemetry,
+        settings: { ...defaultControllerSettings, ...config, heldMax: share, outageMsMax: config.reconnectWaitMs },
+      });
+      wakeups?.onRing((at) => controller.wake(at));
+      controller.start();
+      return [number, controller];
+    }),
+  );
+  const all = [...controllers.values()];
+  return {
+    wake: (shard, at) => controllers.get(shard)?.wake(at),
+    held: () => all.reduce((sum, { held }) => sum + held, 0),
+    lanes: () => lanes.view(),
+    async stop(graceMs) {
+      const left = await Promise.all(all.map((controller) => controller.stop(graceMs)));
+      await sender.close();
+      return left.reduce((sum, count) => sum + count, 0);
+    },
+  };
+}
+
+function buildLanes({ config, databases, random, telemetry, version }: FleetParts): {
+  sender: HttpSender;
+  lanes: Lanes;
+} {
+  const { clock } = databases;
+  const sender = new HttpSender({
+    clock,
+    guard: new TargetGuard({ refuse: config.blockedTargets }),
+    version,
+    connectionsPerDestination: config.callsPerDestinationMax,
+  });
+  const lanes = new Lanes({
+    sender,
+    clock,
+    random,
+    perDestinationMax: config.callsPerDestinationMax,
+    totalMax: config.callsMax,
+    queuedMax: config.heldMax,
+    ratePerSecond: config.callsPerSecondPerDestination,
+    onBreaker: (destination, change) => telemetry.breaker(destination, change),
+  });
+  return { sender, lanes };
+}

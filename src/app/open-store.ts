@@ -1,0 +1,57 @@
+import { resolve } from 'node:path';
+import type { Config } from '../config.ts';
+import { withoutPassword } from '../store/address.ts';
+import { MysqlStore } from '../store/mysql/store.ts';
+import { PostgresStore } from '../store/postgres/store.ts';
+import { PostgresWakeups } from '../store/postgres/wakeups.ts';
+import { SqliteStore } from '../store/sqlite/store.ts';
+import type { Store, Wakeups } from '../store/store.ts';
+import type { Timing } from '../store/timing.ts';
+import type { Random } from '../timer/random.ts';
+
+/** A store that is open, and what is set on its server that weakens the promise. */
+export interface OpenedStore extends Store {
+  readonly warnings: readonly string[];
+}
+
+/** One database as the settings name it, not yet opened. */
+export interface Database {
+  /** For people: a path, or the address without the password. */
+  readonly name: string;
+  /** Whether it is a file, which is there or is not: waiting for it makes no sense. */
+  readonly isFile: boolean;
+  /** Connects, and makes what is missing. Throws a PunctualError. */
+  readonly open: () => Promise<OpenedStore>;
+  /** How its processes wake each other, where the engine has a way. */
+  readonly wakeups: (Wakeups & { close(): Promise<void> }) | undefined;
+}
+
+export interface DatabaseParts {
+  readonly url: string;
+  /** Its place among several. */
+  readonly shard: number;
+  readonly config: Pick<Config, 'databaseBytesMax' | 'buckets'>;
+  readonly clock: Timing;
+  readonly random: Random;
+}
+
+const sqlitePageBytes = 4_096;
+
+/** The engine for a URL of DATABASE_URL. */
+export function databaseOf({ url, shard, config, clock, random }: DatabaseParts): Database {
+  const options = { url, clock, random, shard, ...(config.buckets > 0 ? { buckets: config.buckets } : {}) };
+  if (url.startsWith('sqlite:')) return fileOf(url, config);
+  const name = withoutPassword(url);
+  if (/^(mysql|mariadb):/.test(url)) {
+    return { name, isFile: false, open: () => MysqlStore.open(options), wakeups: undefined };
+  }
+  const wakeups = new PostgresWakeups({ url, clock });
+  return { name, isFile: false, open: () => PostgresStore.open(options), wakeups };
+}
+
+function fileOf(url: string, { databaseBytesMax }: DatabaseParts['config']): Database {
+  const path = resolve(url.slice('sqlite:'.length));
+  const pages = databaseBytesMax > 0 ? { pageCountMax: Math.ceil(databaseBytesMax / sqlitePageBytes) } : {};
+  const open = async () => Object.assign(await SqliteStore.open({ path, ...pages }), { warnings: [] });
+  return { name: path, isFile: true, open, wakeups: undefined };
+}
