@@ -1,33 +1,68 @@
-// npm run chaos -- [--timers 5000] [--kills 10] [--delivery at-least-once] [--span 40]
-import { parseArgs } from 'node:util';
-import type { Delivery } from '../../src/timer/timer.ts';
+// npm run chaos -- SCENARIO [--OPTION VALUE …]: the first line of each scenario's file says what it does.
+import { tormentControllers } from './controllers.ts';
 import { killAgainAndAgain } from './kill.ts';
+import { Given } from './support/given.ts';
+import { print, type Report } from './support/report.ts';
 
-const { values } = parseArgs({
-  options: {
-    timers: { type: 'string', default: '5000' },
-    kills: { type: 'string', default: '10' },
-    delivery: { type: 'string', default: 'at-least-once' },
-    /** Seconds over which the timers come due. */
-    span: { type: 'string', default: '40' },
+const engines = ['postgres', 'mysql'] as const;
+const deliveries = ['at-least-once', 'at-most-once'] as const;
+
+interface Scenario {
+  /** Every option, as text. Spans are in seconds. */
+  readonly defaults: Readonly<Record<string, string>>;
+  readonly run: (given: Given) => Promise<Report>;
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  kill: {
+    defaults: { timers: '5000', kills: '10', span: '40', delivery: 'at-least-once' },
+    run: (given) =>
+      killAgainAndAgain({
+        timers: given.number('timers'),
+        kills: given.number('kills'),
+        spanMs: given.seconds('span'),
+        delivery: given.oneOf('delivery', deliveries),
+      }),
   },
-});
+  controllers: {
+    defaults: { engine: 'postgres', timers: '20000', span: '20', delivery: 'at-least-once', every: '5', pause: '15' },
+    run: (given) =>
+      tormentControllers({
+        engine: given.oneOf('engine', engines),
+        timers: given.number('timers'),
+        spanMs: given.seconds('span'),
+        delivery: given.oneOf('delivery', [...deliveries, 'mixed']),
+        everyMs: given.seconds('every'),
+        pauseMs: given.seconds('pause'),
+      }),
+  },
+};
 
-const report = await killAgainAndAgain({
-  timers: Number(values.timers),
-  kills: Number(values.kills),
-  delivery: values.delivery as Delivery,
-  spanMs: Number(values.span) * 1000,
-  answerMsMax: 30,
-});
-const { states, ...figures } = report;
-console.table({ ...figures, ...states });
-const once = values.delivery === 'at-most-once';
-const held =
-  report.lost === 0 &&
-  report.early === 0 &&
-  report.wrongIds === 0 &&
-  report.repeatsUnexplained === 0 &&
-  !(once && report.repeats > 0);
-console.log(held ? 'The promise held.' : 'THE PROMISE DID NOT HOLD.');
-process.exitCode = held ? 0 : 1;
+function usage(): string {
+  const lines = Object.entries(scenarios).map(([name, { defaults }]) => {
+    const options = Object.entries(defaults).map(([option, preset]) => `[--${option} ${preset}]`);
+    return `  npm run chaos -- ${name} ${options.join(' ')}`;
+  });
+  return `usage:\n${lines.join('\n')}`;
+}
+
+function given(scenario: Scenario, args: readonly string[]): Given | undefined {
+  try {
+    return new Given(args, scenario.defaults);
+  } catch (error) {
+    console.error(String(error));
+    return undefined;
+  }
+}
+
+// So that nothing that was started stays behind: what cleans up listens to the end of this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const [name = '', ...args] = process.argv.slice(2);
+const scenario = scenarios[name];
+const options = scenario && given(scenario, args);
+if (scenario && options) process.exitCode = print(await scenario.run(options));
+else {
+  console.error(usage());
+  process.exitCode = 2;
+}

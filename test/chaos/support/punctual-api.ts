@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+
+/** The numbers of `GET /stats`. */
+export interface Stats {
+  readonly accepted: number;
+  readonly waiting: number;
+  readonly executing: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly uncertain: number;
+  readonly identity_holds: boolean;
+  readonly audit?: { readonly equal: boolean | null };
+  readonly missing_shards?: readonly number[];
+}
+
+interface Page {
+  readonly timers: readonly { readonly id: string }[];
+  readonly next_cursor: string | null;
+  readonly missing_shards?: readonly number[];
+}
+
+const answerMsMax = 20_000;
+
+const client = new Agent({ pipelining: 0 });
+
+/** What a GET answers. Throws where that is not a 200. Over a connection of its own: the other end of one that was kept may have been killed. */
+export async function getJson<T>(url: string): Promise<T> {
+  const timeouts = { headersTimeout: answerMsMax, bodyTimeout: answerMsMax };
+  const reply = await request(url, { dispatcher: client, ...timeouts });
+  const text = await reply.body.text();
+  if (reply.statusCode !== 200) throw new Error(`GET ${url}: ${reply.statusCode} ${text}`);
+  return JSON.parse(text) as T;
+}
+
+/** Waits until no timer is open any more, and `count` were accepted where that is given. Rejects with the numbers when it takes too long. */
+export async function allEnded(
+  api: string,
+  { count, withinMs }: { readonly count?: number; readonly withinMs: number },
+): Promise<Stats> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const stats = await getJson<Stats>(`${api}/stats`);
+    const open = stats.waiting + stats.executing;
+    if (open === 0 && stats.accepted === (count ?? stats.accepted)) return stats;
+    if (performance.now() > deadline) throw new Error(`timers are still open: ${JSON.stringify(stats)}`);
+    await delay(200);
+  }
+}
+
+/** The ids of all timers of a status, page by page. */
+export async function listIds(api: string, status: string): Promise<string[]> {
+  const ids: string[] = [];
+  let cursor = '';
+  do {
+    const page = await getJson<Page>(`${api}/timers?status=${status}&limit=500${cursor && `&cursor=${cursor}`}`);
+    ids.push(...page.timers.map(({ id }) => id));
+    cursor = page.next_cursor ?? '';
+  } while (cursor);
+  return ids;
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Evidence, faultsOf, judge } from './verdict.ts';
+
+const call = { id: 'a', arrivedAt: 1_000, answeredAt: 1_010, pid: 7 };
+const repeat = { ...call, arrivedAt: 7_000, answeredAt: 7_010, pid: 8 };
+
+/** What is wrong with a run of one timer, `a`, due at 1,000, which was called once unless a test says otherwise. */
+function faults(evidence: Partial<Evidence> & { calls?: readonly (typeof call)[]; delivery?: 'at-most-once' } = {}) {
+  const { calls = [call], delivery = 'at-least-once', ...rest } = evidence;
+  return faultsOf(
+    judge({
+      accepted: new Map([['a', { dueAt: 1_000, delivery }]]),
+      uncertain: new Set(),
+      received: { calls, wrongIds: 0 },
+      disturbances: [],
+      ...rest,
+    }),
+  );
+}
+
+test('a timer that was called once, in time, is as promised', () => {
+  assert.deepEqual(faults(), []);
+});
+
+test('a timer that nobody called is lost, unless it is said to be uncertain', () => {
+  assert.deepEqual(faults({ calls: [] }), ['1 timers were lost']);
+  assert.deepEqual(faults({ calls: [], uncertain: new Set(['a']) }), []);
+});
+
+test('a call before the due time is early', () => {
+  assert.deepEqual(faults({ calls: [{ ...call, arrivedAt: 999 }] }), ['1 calls were early']);
+});
+
+test('a repeat is explained by a kill of its process while the earlier call was on the wire or just answered, and by nothing else', () => {
+  const calls = [call, repeat];
+  const unexplained = ['1 repeats cannot be explained'];
+  const killed = (at: number, pid?: number) => ({ calls, disturbances: [{ pid, from: at, until: at }] });
+  assert.deepEqual(faults({ calls }), unexplained);
+  assert.deepEqual(faults(killed(1_005, 7)), []);
+  assert.deepEqual(faults(killed(1_260, 7)), []);
+  assert.deepEqual(faults(killed(1_261, 7)), unexplained);
+  assert.deepEqual(faults(killed(1_005, 8)), unexplained, 'another process was killed');
+  assert.deepEqual(faults(killed(1_005)), [], 'all were disturbed');
+  assert.deepEqual(
+    faults({ ...killed(1_005, 8), calls: [{ ...call, pid: undefined! }, repeat] }),
+    [],
+    'nobody knows whose it was',
+  );
+});
+
+test('an at-most-once timer is never repeated, whatever explains it', () => {
+  const disturbances = [{ pid: 7, from: 1_005, until: 1_005 }];
+  assert.deepEqual(faults({ calls: [call, repeat], disturbances, delivery: 'at-most-once' }), [
+    '1 calls of at-most-once timers were repeated',
+  ]);
+});
+
+test('a call under another webhook-id, and one for a timer that nobody was told of, are wrong', () => {
+  assert.deepEqual(faults({ received: { calls: [call], wrongIds: 1 } }), [
+    "1 calls had another webhook-id than their timer's",
+  ]);
+  assert.deepEqual(faults({ calls: [call, { ...call, id: 'b' }] }), [
+    '1 calls were for timers that nobody was told of',
+  ]);
+});

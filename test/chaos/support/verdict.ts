@@ -1,0 +1,105 @@
+import type { Interruption } from '../../support/process-fleet.ts';
+import type { AcceptedById } from './accepted.ts';
+import type { Call, Received } from './receiver.ts';
+
+/** What happened, from the clients', the service's and the receiver's points of view. */
+export interface Evidence {
+  readonly accepted: AcceptedById;
+  /** The ids that the service lists as `uncertain`. */
+  readonly uncertain: ReadonlySet<string>;
+  readonly received: Received;
+  readonly disturbances: readonly Disturbance[];
+}
+
+/** Something by which the answer to a call may get lost. */
+export interface Disturbance {
+  /** The process that it met; undefined where it met all of them. */
+  readonly pid: number | undefined;
+  /** Milliseconds since the epoch. A kill or a pause is the one moment in which it came. */
+  readonly from: number;
+  readonly until: number;
+}
+
+export interface Verdict {
+  readonly accepted: number;
+  /** Accepted, but neither called nor `uncertain`. */
+  readonly lost: number;
+  /** Calls that arrived before their timer was due. */
+  readonly early: number;
+  /** By how much the earliest of them was, in milliseconds. */
+  readonly earliestMs: number;
+  /** Calls beyond a timer's first. */
+  readonly repeats: number;
+  /** Of these, those of timers that must not be repeated whatever happens. */
+  readonly repeatsAtMostOnce: number;
+  /** Repeats whose earlier call was not on the wire, or just answered, when its process was disturbed. */
+  readonly repeatsUnexplained: number;
+  /** The most time that passed between the answer to a call and the disturbance that made it be repeated: answered, but not yet on disk. */
+  readonly answeredBeforeMsMax: number;
+  /** Calls whose `webhook-id` is not their timer's. */
+  readonly wrongIds: number;
+  /** Calls for timers whose create nobody was told to have succeeded. */
+  readonly strangers: number;
+  readonly uncertain: number;
+  /** Of these, those that the receiver had got. */
+  readonly uncertainReceived: number;
+}
+
+/** A call that was answered at most this long before a kill may not have reached the disk: one commit, on a busy machine. */
+export const settleMsMax = 250;
+
+/** What was sent just before a process was disturbed may be seen this much later by a busy receiver, in milliseconds. */
+const seenLateMsMax = 1_000;
+
+export function judge({ accepted, uncertain, received, disturbances }: Evidence): Verdict {
+  const { calls, wrongIds } = received;
+  const callsById = Map.groupBy(calls, ({ id }) => id);
+  const repeated = [...callsById.values()].flatMap((all) => all.slice(0, -1));
+  const beforeMs = repeated.map((call) => answeredBeforeMs(call, disturbances));
+  const earlyMs = calls.map(({ id, arrivedAt }) => (accepted.get(id)?.dueAt ?? 0) - arrivedAt).filter((ms) => ms > 0);
+  return {
+    accepted: accepted.size,
+    lost: [...accepted.keys()].filter((id) => !callsById.has(id) && !uncertain.has(id)).length,
+    early: earlyMs.length,
+    earliestMs: Math.max(0, ...earlyMs),
+    repeats: repeated.length,
+    repeatsAtMostOnce: repeated.filter(({ id }) => accepted.get(id)?.delivery === 'at-most-once').length,
+    repeatsUnexplained: beforeMs.filter((ms) => ms > settleMsMax).length,
+    answeredBeforeMsMax: Math.max(0, ...beforeMs.filter(Number.isFinite)),
+    wrongIds,
+    strangers: calls.filter(({ id }) => !accepted.has(id)).length,
+    uncertain: uncertain.size,
+    uncertainReceived: [...uncertain].filter((id) => callsById.has(id)).length,
+  };
+}
+
+/**
+ * How long before a disturbance of its process the call was answered: 0 where it was on the wire, Infinity where nothing disturbed it. A
+ * call of an unknown process is excused by what happened to any.
+ */
+export function answeredBeforeMs(call: Call, disturbances: readonly Disturbance[]): number {
+  const possible = disturbances.filter(({ pid, until }) => {
+    const isItsOwn = pid === undefined || call.pid === undefined || pid === call.pid;
+    return isItsOwn && call.arrivedAt <= until + seenLateMsMax;
+  });
+  return Math.min(Number.POSITIVE_INFINITY, ...possible.map(({ from }) => Math.max(0, from - call.answeredAt)));
+}
+
+/** The promises that do not depend on what was done to the service, as sentences about those that were broken. */
+export function faultsOf(verdict: Verdict): string[] {
+  const mustBeNone = {
+    lost: 'timers were lost',
+    early: 'calls were early',
+    repeatsAtMostOnce: 'calls of at-most-once timers were repeated',
+    repeatsUnexplained: 'repeats cannot be explained',
+    wrongIds: "calls had another webhook-id than their timer's",
+    strangers: 'calls were for timers that nobody was told of',
+  } as const;
+  const names = Object.keys(mustBeNone) as (keyof typeof mustBeNone)[];
+  return names.filter((name) => verdict[name] > 0).map((name) => `${verdict[name]} ${mustBeNone[name]}`);
+}
+
+/** Kills and pauses of processes, as disturbances. */
+export function disturbancesOf(interruptions: readonly Interruption[]): Disturbance[] {
+  return interruptions.map(({ pid, at }) => ({ pid, from: at, until: at }));
+}
