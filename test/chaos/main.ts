@@ -1,5 +1,6 @@
 // npm run chaos -- SCENARIO [--OPTION VALUE …]: the first line of each scenario's file says what it does.
 import { tormentControllers } from './controllers.ts';
+import { killDatabase } from './database.ts';
 import { killAgainAndAgain } from './kill.ts';
 import { Given } from './support/given.ts';
 import { print, type Report } from './support/report.ts';
@@ -34,6 +35,18 @@ const scenarios: Readonly<Record<string, Scenario>> = {
         delivery: given.oneOf('delivery', [...deliveries, 'mixed']),
         everyMs: given.seconds('every'),
         pauseMs: given.seconds('pause'),
+      }),
+  },
+  database: {
+    defaults: { engine: 'postgres', timers: '20000', span: '20', rate: '200', after: '5', outage: '10' },
+    run: (given) =>
+      killDatabase({
+        engine: given.oneOf('engine', engines),
+        timers: given.number('timers'),
+        spanMs: given.seconds('span'),
+        perSecond: given.number('rate'),
+        killAfterMs: given.seconds('after'),
+        outageMs: given.seconds('outage'),
       }),
   },
 };

@@ -4,6 +4,7 @@ import { freePort, type Service, type ServiceOptions, startService } from './ser
 
 /** How long a process may take to end in order after SIGTERM, in milliseconds: its grace, and some more. */
 const stopMsMax = 30_000;
+const outputCharsMax = 3_000;
 
 export type MemberRole = NonNullable<ServiceOptions['role']>;
 
@@ -169,10 +170,10 @@ export class ProcessFleet {
     return Object.fromEntries(await Promise.all(read));
   }
 
-  /** The log of those that run. */
+  /** The end of what those wrote that run, or have ended by themselves. */
   output(): string {
     const all = [...this.#members.values()].flatMap(({ name, service }) => (service ? [[name, service.output()]] : []));
-    return all.map(([name, text]) => `--- ${name}\n${text}`).join('\n');
+    return all.map(([name, text]) => `--- ${name}\n${text!.slice(-outputCharsMax)}`).join('\n');
   }
 
   /** Ends all of them: in order, or at once. */

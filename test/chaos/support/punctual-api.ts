@@ -34,6 +34,13 @@ export async function getJson<T>(url: string): Promise<T> {
   return JSON.parse(text) as T;
 }
 
+/** The status that a GET is answered with. */
+export async function statusOf(url: string): Promise<number> {
+  const reply = await request(url, { dispatcher: client, headersTimeout: answerMsMax });
+  await reply.body.dump();
+  return reply.statusCode;
+}
+
 /** Waits until no timer is open any more, and `count` were accepted where that is given. Rejects with the numbers when it takes too long. */
 export async function allEnded(
   api: string,

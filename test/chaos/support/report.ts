@@ -11,6 +11,16 @@ export interface Report {
   readonly faults: readonly string[];
 }
 
+/** With what is inside of objects beside the rest, named `outer.inner`. */
+export function flat(figures: object): Record<string, Figure> {
+  const entries = Object.entries(figures).flatMap(([name, value]) =>
+    typeof value === 'object' && value !== null
+      ? Object.entries(value).map(([inner, one]) => [`${name}.${inner}`, one])
+      : [[name, value]],
+  );
+  return Object.fromEntries(entries);
+}
+
 /** What the service counts at the end, and what is wrong with that. */
 export function statsReport(stats: Stats, accepted: number): Pick<Report, 'figures' | 'faults'> {
   const { waiting, executing, done, failed, uncertain, identity_holds: identityHolds, audit } = stats;
