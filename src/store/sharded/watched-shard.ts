@@ -142,7 +142,7 @@ export class WatchedShard {
   }
 
   #probeIn(delayMs: number): void {
-    if (this.#closed || this.#isFull || this.#stopWaiting || this.#probing) return;
+    if (this.#closed || this.#isFull || this.#stopWaiting) return;
     this.#stopWaiting = this.#watching.clock.after(delayMs, () => {
       this.#stopWaiting = undefined;
       void this.#probe();

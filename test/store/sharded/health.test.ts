@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ShardedStore } from '../../../src/store/sharded/store.ts';
 import { PunctualError } from '../../../src/timer/errors.ts';
-import { withShard } from '../../../src/timer/id.ts';
+import { shardOf, withShard } from '../../../src/timer/id.ts';
 import { settlePromises } from '../../support/fake-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { aNewTimer } from '../../support/timers.ts';
 import { t0 } from '../conformance.ts';
-import { keyed, overloaded, putEach, Shards, shardsOf } from './shards.ts';
+import { full, keyed, overloaded, putEach, Shards, shardsOf } from './shards.ts';
 
 const query = { tenant: 'default', nowMs: t0, limit: 10 };
 
@@ -58,7 +58,9 @@ describe('the health of shards', () => {
 
   it('is asked for at once, and then about once a second', async () => {
     const shards = new Shards(2);
+    const [id] = (await putEach(shards.store, aNewTimer(t0), aNewTimer(t0))).filter((one) => shardOf(one) === 1);
     await bringDown(shards, 1);
+    for (let failures = 0; failures < 10; failures++) await assert.rejects(shards.store.get(id!));
     await shards.clock.advance(0);
     assert.equal(shards.databases[1]!.count('time'), 1);
     await shards.clock.advance(700);
@@ -106,6 +108,41 @@ describe('the health of shards', () => {
     assert.deepEqual(shards.told, ['1 down'], 'closing is no outage');
   });
 
+  it('leaves no alarm behind when it is closed', async () => {
+    const { databases, clock } = new Shards(1);
+    const alarms = new Set<symbol>();
+    const counting = {
+      monotonic: () => clock.monotonic(),
+      after: (_delayMs: number, _run: () => void) => {
+        const alarm = Symbol();
+        alarms.add(alarm);
+        return () => alarms.delete(alarm);
+      },
+    };
+    const listed = databases.map((store) => ({ store, draining: false }));
+    const store = new ShardedStore({ shards: listed, clock: counting, random: seededRandom(1) });
+    databases[0]!.fail('before');
+    await assert.rejects(store.counts(t0));
+    assert.equal(alarms.size, 1);
+    await store.close();
+    assert.equal(alarms.size, 0);
+  });
+
+  it('of a full shard is left to its next timers: it is read like any other', async () => {
+    const shards = new Shards(2);
+    await putEach(shards.store, aNewTimer(t0), aNewTimer(t0));
+    shards.databases[1]!.throwing('insert', full);
+    await putEach(shards.store, aNewTimer(t0), aNewTimer(t0));
+    await shards.clock.advance(10_000);
+    assert.deepEqual(shards.told, ['1 down']);
+    assert.equal(shards.databases[1]!.count('time'), 0);
+    const { timers, missing } = await shards.store.list(query);
+    assert.deepEqual([timers.length, missing], [4, []]);
+    shards.databases[1]!.throwing('insert', undefined);
+    await putEach(shards.store, aNewTimer(t0), aNewTimer(t0));
+    assert.deepEqual(shards.told, ['1 down', '1 up']);
+  });
+
   it('does not suffer from a defect, or from too much work', async () => {
     const shards = new Shards(2);
     shards.databases[1]!.throwing('counts', new PunctualError('internal'));
@@ -146,9 +183,13 @@ describe('a shard that hangs', () => {
 
   it('is asked one question at a time whether it is back, and is up when it answers anything', async () => {
     const shards = new Shards(2);
+    const [id] = (await putEach(shards.store, aNewTimer(t0), aNewTimer(t0))).filter((one) => shardOf(one) === 1);
     shards.databases[1]!.hang();
     void shards.store.counts(t0);
-    await shards.clock.advance(2_000 + 1_900);
+    await shards.clock.advance(2_000);
+    shards.databases[1]!.fail('before', 'get');
+    await assert.rejects(shards.store.get(id!));
+    await shards.clock.advance(1_900);
     assert.equal(shards.databases[1]!.count('time'), 1);
     shards.databases[1]!.unhang();
     await settlePromises();

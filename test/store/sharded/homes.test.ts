@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { homesOf, type Place } from '../../../src/store/sharded/homes.ts';
+import { homesOf, type ShardPlace } from '../../../src/store/sharded/homes.ts';
 
-const places = (count: number, draining: readonly number[] = []): Place[] =>
+const places = (count: number, draining: readonly number[] = []): ShardPlace[] =>
   Array.from({ length: count }, (_, number) => ({ number, draining: draining.includes(number) }));
 const keys = Array.from({ length: 4_000 }, (_, index) => ({ tenant: 'default', key: `key ${index}` }));
-const homes = (shards: readonly Place[]) => keys.map((key) => homesOf(key, shards, 1).home?.number);
+const homes = (shards: readonly ShardPlace[]) => keys.map((key) => homesOf(key, shards, 1).home?.number);
 
 describe('the home of a key', () => {
   it('is where it always was: timers are stored by it', () => {
@@ -62,7 +62,7 @@ describe('the earlier homes of a key', () => {
   /** A list of shards to which things happen, and the keys that were stored meanwhile. */
   class History {
     readonly #start: number;
-    readonly #list: (Place | undefined)[];
+    readonly #list: (ShardPlace | undefined)[];
     readonly #stored = new Map(keys.slice(0, 100).map((key) => [key, new Set<number>()]));
 
     constructor(start: number) {
