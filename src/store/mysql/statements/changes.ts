@@ -45,8 +45,13 @@ export const purgeable = (bucket: number, endedBefore: number, limit: number) =>
 
 /** history's primary key, one row for each; history_ended. */
 export const deleteEnded = (bucket: number, ids: readonly Id[]) =>
-  statement('DELETE FROM history WHERE bucket = ? AND id IN (?)', bucket, ids);
+  statement('DELETE `history` FROM `history` FORCE INDEX (PRIMARY) WHERE bucket = ? AND id IN (?)', bucket, ids);
 
 /** keys' primary key, one row for each. */
 export const deleteKeys = (bucket: number, tenant: string, keys: readonly string[]) =>
-  statement('DELETE FROM `keys` WHERE bucket = ? AND tenant = ? AND `key` IN (?)', bucket, tenant, keys);
+  statement(
+    'DELETE `keys` FROM `keys` FORCE INDEX (PRIMARY) WHERE bucket = ? AND tenant = ? AND `key` IN (?)',
+    bucket,
+    tenant,
+    keys,
+  );

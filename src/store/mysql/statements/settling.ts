@@ -22,7 +22,7 @@ export const settleEnded = (bucket: number, timers: readonly Given[]) =>
 
 /** timers' primary key, one row for each; timers_claim. */
 export const deleteTimers = (bucket: number, ids: readonly Id[]) =>
-  statement('DELETE FROM timers WHERE bucket = ? AND id IN (?)', bucket, ids);
+  statement('DELETE timers FROM timers FORCE INDEX (PRIMARY) WHERE bucket = ? AND id IN (?)', bucket, ids);
 
 /** timers' primary key, one row for each; timers_claim. As settleEnded, with when to try again, and no status. */
 export const settleWaiting = (bucket: number, timers: readonly Given[]) =>

@@ -2,7 +2,9 @@ import { format, type SqlValue } from 'mysql2';
 
 // What the statements of this folder have in common. All run at READ COMMITTED, where InnoDB locks rows and never the gaps between them. What
 // a statement locks it keeps to the end of its transaction. Values are written into the text by mysql2, which is exact while sql_mode is the
-// one of session.ts.
+// one of session.ts. Where many rows are asked for by their keys the index is forced, since of a table that was small when it was last counted the
+// optimizer thinks that reading it whole is cheaper, and that would wait for every lock in it. (A DELETE takes such a hint in its form for
+// several tables only.)
 
 /** The 16 bytes of a timer's id. */
 export type Id = Uint8Array;
