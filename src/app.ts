@@ -47,7 +47,7 @@ export async function startApp(config: Config, log: Logger, role: Role): Promise
   const recent = new Recent(databases.clock);
   let fleet: Fleet | undefined;
   const metrics = new Metrics({
-    counts: () => databases.store.counts(databases.clock.now()),
+    counts: () => databases.store.counts(Math.floor(databases.clock.now())),
     nowMs: () => databases.clock.now(),
     insertQueue: () => databases.queued(),
     held: () => fleet?.held() ?? 0,

@@ -6,7 +6,7 @@ import type { Settlement } from '../timer/transition.ts';
 
 /**
  * Where timers live. Every verb is atomic and durable when its promise resolves; the hot ones work in batches, of which each entry gets
- * its own result. Time is always an argument: milliseconds since the epoch, by the clock that `time` reads.
+ * its own result. Time is always an argument: whole milliseconds since the epoch, by the clock that `time` reads.
  *
  * What is expected comes back as a value (`lost`, `conflict`). A store that cannot do its work throws a PunctualError:
  * `store_unavailable` or `store_full` (nothing was done), `commit_unknown` (it may have been done). No verb retries by itself.

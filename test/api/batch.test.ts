@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { MemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
 import { PunctualError } from '../../src/timer/errors.ts';
 import type { NewTimer } from '../../src/timer/timer.ts';
+import { storeUnderTest } from '../support/engine-under-test.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { assertProblem, Harness, receiver, withInsert } from './harness.ts';
 
 describe('POST /timers/batch', () => {
   let api: Harness;
-  let stored: MemoryStore;
+  let stored: Store;
   let commits: (readonly NewTimer[])[];
   beforeEach(async () => {
     commits = [];
-    stored = new MemoryStore({ time: () => api.clock.now() });
+    stored = await storeUnderTest(new FakeClock());
     api = await Harness.start({
       store: withInsert(stored, (timers) => {
         commits.push(timers);

@@ -5,10 +5,10 @@ import { pino } from 'pino';
 import type { ApiDeps } from '../../src/api/deps.ts';
 import type { ApiApp } from '../../src/api/http.ts';
 import { buildServer } from '../../src/api/server.ts';
-import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { wrapStore } from '../../src/store/wrap.ts';
 import type { RequestRules } from '../../src/timer/request.ts';
+import { storeUnderTest } from '../support/engine-under-test.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
@@ -33,12 +33,12 @@ export const strangeId = '019ab1c2-6f00-7000-8000-3f1d2c4b5a69';
 export type LogLine = Record<string, unknown> & { readonly msg: string; readonly level: number };
 
 /**
- * The whole API over a memory store and a clock that stands still. Every answer to `call` is checked against what /openapi.json says
+ * The whole API over a store (in memory, unless TEST_ENGINE says otherwise) and a clock that stands still. Every answer to `call` is checked against what /openapi.json says
  * about it.
  */
 export class Harness {
   readonly clock = new FakeClock();
-  readonly store = new MemoryStore({ time: () => this.clock.now() });
+  store!: Store;
   readonly woken: number[] = [];
   readonly log: LogLine[] = [];
   created = 0;
@@ -49,6 +49,7 @@ export class Harness {
 
   static async start(change: Partial<ApiDeps> = {}): Promise<Harness> {
     const harness = new Harness();
+    harness.store = await storeUnderTest(harness.clock);
     harness.app = await buildServer({ ...harness.#deps(), ...change });
     harness.#documented = new DocumentedAnswers((await harness.app.inject('/openapi.json')).json());
     return harness;

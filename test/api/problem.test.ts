@@ -254,10 +254,13 @@ describe('a client that goes away while its timer is being stored', () => {
     const arrival = new Promise<void>((resolve) => {
       arrived = resolve;
     });
+    const stored = Promise.withResolvers<void>();
     const store = withInsert(api.store, async (timers) => {
       arrived();
       await commit;
-      return api.store.insert(timers);
+      const results = await api.store.insert(timers);
+      stored.resolve();
+      return results;
     });
     const slow = await Harness.start({ store });
     const { port } = new URL(await slow.app.listen({ port: 0, host: '127.0.0.1' }));
@@ -270,6 +273,7 @@ describe('a client that goes away while its timer is being stored', () => {
     socket.destroy();
     await settlePromises();
     release();
+    await stored.promise;
     await settlePromises();
     assert.equal((await slow.get('/stats')).json().accepted, 1);
     assert.deepEqual(
