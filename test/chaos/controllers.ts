@@ -1,10 +1,9 @@
 // Controllers are killed and paused while timers come due: npm run chaos -- controllers --engine postgres
 import type { Delivery } from '../../src/timer/timer.ts';
-import { percentilesOf } from '../support/percentiles.ts';
 import type { ServerEngine } from '../support/servers/database-server.ts';
 import { type AcceptedById, createSpread } from './support/accepted.ts';
 import { type Ground, onGround } from './support/ground.ts';
-import { latenessOf } from './support/lateness.ts';
+import { latenessFigures, latenessOf } from './support/lateness.ts';
 import { allEnded, getJson, listIds, type Stats } from './support/punctual-api.ts';
 import { type Report, statsReport } from './support/report.ts';
 import { Struck } from './support/struck.ts';
@@ -63,7 +62,6 @@ async function report({ fleet, receiver, apis }: Ground, run: Run): Promise<Repo
   const received = await receiver.received();
   const verdict = judge({ accepted, uncertain, received, disturbances: disturbancesOf(fleet.interruptions) });
   const lateness = latenessOf(accepted, received.calls);
-  const all = percentilesOf([...lateness.values()]);
   const heldByStruck = struck.report(lateness);
   const faults = [...faultsOf(verdict), ...heldByStruck.faults, ...stats.faults, ...fleet.endedByThemselves];
   if (run.createdMsAhead < 0)
@@ -74,9 +72,7 @@ async function report({ fleet, receiver, apis }: Ground, run: Run): Promise<Repo
       kills: fleet.interruptions.filter(({ what }) => what === 'killed').length,
       pauses: fleet.interruptions.filter(({ what }) => what === 'paused').length,
       ...heldByStruck.figures,
-      latenessMsP50: all.p50,
-      latenessMsP99: all.p99,
-      latenessMsMax: all.max,
+      ...latenessFigures(lateness),
       ...stats.figures,
     },
     tables: { 'Memory in MB': await fleet.memory() },

@@ -2,6 +2,8 @@
 import { tormentControllers } from './controllers.ts';
 import { killDatabase } from './database.ts';
 import { killAgainAndAgain } from './kill.ts';
+import { restartAll } from './rolling.ts';
+import { killShard } from './shards.ts';
 import { Given } from './support/given.ts';
 import { print, type Report } from './support/report.ts';
 
@@ -47,6 +49,28 @@ const scenarios: Readonly<Record<string, Scenario>> = {
         perSecond: given.number('rate'),
         killAfterMs: given.seconds('after'),
         outageMs: given.seconds('outage'),
+      }),
+  },
+  rolling: {
+    defaults: { engine: 'postgres', apis: '2', controllers: '2', rate: '500', rest: '3', rounds: '1' },
+    run: (given) =>
+      restartAll({
+        engine: given.oneOf('engine', engines),
+        apis: given.number('apis'),
+        controllers: given.number('controllers'),
+        perSecond: given.number('rate'),
+        restMs: given.seconds('rest'),
+        rounds: given.number('rounds'),
+      }),
+  },
+  shards: {
+    defaults: { rate: '500', before: '10', outage: '15', after: '10' },
+    run: (given) =>
+      killShard({
+        perSecond: given.number('rate'),
+        beforeMs: given.seconds('before'),
+        outageMs: given.seconds('outage'),
+        afterMs: given.seconds('after'),
       }),
   },
 };

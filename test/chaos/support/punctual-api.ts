@@ -15,7 +15,8 @@ export interface Stats {
   readonly missing_shards?: readonly number[];
 }
 
-interface Page {
+/** What `GET /timers` answers. */
+export interface Page {
   readonly timers: readonly { readonly id: string }[];
   readonly next_cursor: string | null;
   readonly missing_shards?: readonly number[];
