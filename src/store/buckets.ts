@@ -22,8 +22,9 @@ export function byBucket<T extends { readonly id: TimerId }>(
 }
 
 /**
- * Runs a verb bucket by bucket, and puts the results in the order of the items. Where a bucket's part fails after another's was done, the
- * verb as a whole is of unknown outcome.
+ * Runs a verb bucket by bucket, and puts the results in the order of the items. Within a bucket the items go by their ids, so that two
+ * batches which have timers in common lock them in one order. Where a bucket's part fails after another's was done, the verb as a whole is
+ * of unknown outcome.
  */
 export async function inEachBucket<T extends { readonly id: TimerId }, R>(
   items: readonly T[],
@@ -32,7 +33,8 @@ export async function inEachBucket<T extends { readonly id: TimerId }, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   let done = 0;
-  for (const [bucket, group] of byBucket(items, buckets)) {
+  for (const [bucket, placed] of byBucket(items, buckets)) {
+    const group = placed.sort((one, other) => compareIds(one.item.id, other.item.id));
     const part = await run(
       bucket,
       group.map(({ item }) => item),
@@ -88,5 +90,9 @@ export async function claimAcross(request: ClaimRequest, { buckets, first, claim
 }
 
 function earliestFirst(one: Claimed, other: Claimed): number {
-  return one.claimableAt - other.claimableAt || (one.timer.id < other.timer.id ? -1 : 1);
+  return one.claimableAt - other.claimableAt || compareIds(one.timer.id, other.timer.id);
+}
+
+function compareIds(one: TimerId, other: TimerId): number {
+  return one < other ? -1 : Number(one > other);
 }

@@ -28,16 +28,16 @@ function isFor(url: string, destination: Destination): boolean {
   return url.startsWith(destination) && url[destination.length] === '/';
 }
 
-/** Rows of one table and bucket, newest first: those before `before`, at most `limit`; fewer only at the end. */
+/** Rows of one bucket, of one table or of both, newest first: those before `before`, at most `limit`; fewer only at the end. */
 export type ReadRows = (before: TimerId, limit: number) => Promise<ListedRow<TimerId>[]>;
 
 /** Behind the id of every timer. */
 const afterAllIds = 'ffffffff-ffff-ffff-ffff-ffffffffffff' as TimerId;
 
-/** So many rows are read of a table at a time. */
+/** So many rows are read at a time. */
 const rowsAtOnce = 500;
 
-/** A walk down one table and bucket, with the rows that have been read ahead. */
+/** A walk down one bucket, with the rows that have been read ahead. */
 class Walk {
   readonly #read: ReadRows;
   #rows: ListedRow<TimerId>[] = [];

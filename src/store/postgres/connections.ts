@@ -30,8 +30,8 @@ const triesMax = 5;
  * - Plans go through the indexes whatever the statistics say: those of a table that was empty a minute ago are wrong, and a plan that
  *   scans is kept for as long as the session lives.
  */
-const session = `SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s';
-  SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+export const session = `SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s';
+  SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_nestloop = off; SET enable_mergejoin = off;
   SET plan_cache_mode = force_generic_plan; SET jit = off; SET timezone = 'UTC'`;
 
 const int8 = 20;

@@ -1,5 +1,10 @@
 // Every statement of the engine but the migrations. All run at READ COMMITTED, most of them alone: a statement that changes several tables
 // does so in one commit and one round trip. Each names its bucket ($1), so that on Citus it concerns one node.
+//
+// Tables that fill and empty within a minute have statistics that are always wrong, and a plan is kept for as long as its session lives. So
+// no statement leaves the planner a choice (connections.ts forbids the rest): a batch's rows are found by `= ANY` on the first column of a
+// primary key, and put beside their entries by hashing. A condition that would allow an index which knows the row's bucket, but not the
+// row, is written so that the planner does not see it: `IS NOT DISTINCT FROM` and `num_nonnulls` keep timers_held and timers_free out.
 
 /** Columns of a TimerRow (rows.ts) as they are in `timers`; `claim_at` and `owner` are the statement's choice. */
 const timerColumns = (claimAt: string, owner: string) =>
@@ -22,6 +27,12 @@ const newTimers = (which: string) => `INSERT INTO timers
     (bucket, id, tenant, key, due_at, claim_at, claim, attempts_made, attempts_max, url, spec, body)
   SELECT $1, id, tenant, key, due_at, due_at, 0, 0, attempts_max, url, spec, body FROM given ${which} RETURNING id`;
 
+const listOpen = `SELECT id, tenant, due_at, retry_at, claim_at, owner, attempts_made, url, spec, NULL
+    FROM timers WHERE bucket = $1 AND id < $2 ORDER BY id DESC LIMIT $3`;
+
+const listEnded = `SELECT id, tenant, due_at, retry_at, ended_at, NULL, attempts_made, url, spec, status
+    FROM history WHERE bucket = $1 AND id < $2 ORDER BY id DESC LIMIT $3`;
+
 export const statements = {
   // timers' primary key, at its end (ids grow), and timers_free. Locks nothing that exists.
   insert: `WITH ${given}, put AS (${newTimers('')})
@@ -36,10 +47,9 @@ export const statements = {
     noted AS (INSERT INTO ledger (bucket, ${counters}) SELECT $1, count(*), count(*), 0, 0, 0, 0, 0 FROM put HAVING count(*) > 0)
     SELECT id FROM put`,
 
-  // keys' primary key, one row for each.
-  findKeys: `SELECT keys.tenant, keys.key, keys.id, keys.fingerprint, keys.due_at
-    FROM unnest($2::text[], $3::text[]) AS given(tenant, key)
-    JOIN keys ON keys.bucket = $1 AND keys.tenant = given.tenant AND keys.key = given.key`,
+  // keys' primary key, one row for each, and for each pair of a tenant and another's key.
+  findKeys: `SELECT tenant, key, id, fingerprint, due_at FROM keys
+    WHERE bucket = $1 AND key = ANY($3::text[]) AND tenant = ANY($2::text[])`,
 
   // Walks timers_free and timers_held from their old ends, and locks the rows that it takes; those that others are taking are passed over.
   // $2 horizon, $3 until when leases must have run out, $4 limit, $5 owner, $6 end of the lease, $7 bytes.
@@ -53,27 +63,31 @@ export const statements = {
       ORDER BY claim_at, id LIMIT $4 FOR UPDATE SKIP LOCKED),
     due AS (
       SELECT id, claim_at, owner, row_number() OVER earliest AS place, sum(bytes) OVER earliest AS bytes
-      FROM (SELECT * FROM free UNION ALL SELECT * FROM held) AS claimable WINDOW earliest AS (ORDER BY claim_at, id))
+      FROM (SELECT * FROM free UNION ALL SELECT * FROM held) AS claimable WINDOW earliest AS (ORDER BY claim_at, id)),
+    chosen AS (SELECT id, claim_at, owner FROM due WHERE place <= $4 AND (place = 1 OR bytes <= $7))
     UPDATE timers SET owner = $5, claim_at = $6, claim = timers.claim + 1
-    FROM due WHERE timers.bucket = $1 AND timers.id = due.id AND due.place <= $4 AND (due.place = 1 OR due.bytes <= $7)
-    RETURNING ${timerColumns('timers.claim_at', 'timers.owner')}, NULL, due.claim_at, due.owner`,
+    FROM chosen WHERE timers.bucket = $1 AND timers.id = ANY(ARRAY(SELECT id FROM chosen)) AND timers.id = chosen.id
+    RETURNING ${timerColumns('timers.claim_at', 'timers.owner')}, NULL, chosen.claim_at, chosen.owner`,
 
   // timers' primary key, one row for each. $2 ids, $3 owners, $4 claims.
   begin: `UPDATE timers SET begun = timers.claim
     FROM unnest($2::uuid[], $3::text[], $4::integer[]) WITH ORDINALITY AS given(id, owner, claim, n)
-    WHERE timers.bucket = $1 AND timers.id = given.id AND timers.owner = given.owner AND timers.claim = given.claim
+    WHERE timers.bucket = $1 AND timers.id = ANY($2) AND timers.id = given.id AND timers.claim = given.claim
+      AND timers.owner IS NOT DISTINCT FROM given.owner
     RETURNING given.n`,
 
   // timers' primary key, one row for each; timers_held. $5 end of the lease.
   extend: `UPDATE timers SET claim_at = $5
     FROM unnest($2::uuid[], $3::text[], $4::integer[]) WITH ORDINALITY AS given(id, owner, claim, n)
-    WHERE timers.bucket = $1 AND timers.id = given.id AND timers.owner = given.owner AND timers.claim = given.claim
+    WHERE timers.bucket = $1 AND timers.id = ANY($2) AND timers.id = given.id AND timers.claim = given.claim
+      AND timers.owner IS NOT DISTINCT FROM given.owner
     RETURNING given.n`,
 
   // timers' primary key, one row for each; moves it to timers_free. $5 when each may be claimed again.
   release: `UPDATE timers SET owner = NULL, begun = NULL, claim_at = given.claim_at
     FROM unnest($2::uuid[], $3::text[], $4::integer[], $5::bigint[]) WITH ORDINALITY AS given(id, owner, claim, claim_at, n)
-    WHERE timers.bucket = $1 AND timers.id = given.id AND timers.owner = given.owner AND timers.claim = given.claim
+    WHERE timers.bucket = $1 AND timers.id = ANY($2) AND timers.id = given.id AND timers.claim = given.claim
+      AND timers.owner IS NOT DISTINCT FROM given.owner
     RETURNING given.n`,
 
   // timers' primary key, one row for each; what ended moves to history inside the database, the rest to timers_free. $5 to $9: attempts made,
@@ -83,8 +97,8 @@ export const statements = {
         WITH ORDINALITY AS given(id, owner, claim, made, max, attempts, status, at, n)),
     gone AS (
       DELETE FROM timers USING given
-      WHERE timers.bucket = $1 AND timers.id = given.id AND timers.owner = given.owner AND timers.claim = given.claim
-        AND given.status IS NOT NULL
+      WHERE timers.bucket = $1 AND timers.id = ANY(ARRAY(SELECT id FROM given WHERE status IS NOT NULL)) AND timers.id = given.id
+        AND timers.claim = given.claim AND timers.owner IS NOT DISTINCT FROM given.owner AND given.status IS NOT NULL
       RETURNING timers.id, timers.tenant, timers.key, timers.due_at, timers.retry_at, timers.claim, timers.begun, timers.url,
         timers.spec, timers.body, given.made, given.max, given.attempts, given.status, given.at, given.n),
     put AS (
@@ -101,13 +115,13 @@ export const statements = {
       UPDATE timers SET owner = NULL, begun = NULL, attempts_made = given.made, attempts_max = given.max, attempts = given.attempts,
         claim_at = given.at, retry_at = given.at
       FROM given
-      WHERE timers.bucket = $1 AND timers.id = given.id AND timers.owner = given.owner AND timers.claim = given.claim
-        AND given.status IS NULL
+      WHERE timers.bucket = $1 AND timers.id = ANY(ARRAY(SELECT id FROM given WHERE status IS NULL)) AND timers.id = given.id
+        AND timers.claim = given.claim AND timers.owner IS NOT DISTINCT FROM given.owner AND given.status IS NULL
       RETURNING given.n)
     SELECT n FROM gone UNION ALL SELECT n FROM kept`,
 
   // timers' primary key, one row: whether a settlement to waiting has been written already. $2 id, $3 to $6 as in `settle`, without status.
-  settledWaiting: `SELECT 1 FROM timers WHERE bucket = $1 AND id = $2 AND owner IS NULL
+  settledWaiting: `SELECT 1 FROM timers WHERE bucket = $1 AND id = $2 AND num_nonnulls(owner) = 0
     AND attempts_made = $3 AND attempts_max = $4 AND attempts IS NOT DISTINCT FROM $5 AND retry_at = $6`,
 
   // history's primary key, one row: whether a settlement to an end has been written already.
@@ -132,10 +146,10 @@ export const statements = {
   // timers' primary key, one row; timers_free. $2 id, $3 the claim that was read, $4 to $16 the columns as they shall be.
   changeOpen: `UPDATE timers SET tenant = $4, key = $5, due_at = $6, retry_at = $7, claim_at = $8, claim = $9, begun = $10,
       attempts_made = $11, attempts_max = $12, url = $13, attempts = $14, spec = $15, body = $16
-    WHERE bucket = $1 AND id = $2 AND claim = $3 AND owner IS NULL RETURNING 1`,
+    WHERE bucket = $1 AND id = $2 AND claim = $3 AND num_nonnulls(owner) = 0 RETURNING 1`,
 
   // timers' primary key, one row, which moves to history. As changeOpen; $17 status, deltas from $18 on.
-  end: `WITH gone AS (DELETE FROM timers WHERE bucket = $1 AND id = $2 AND claim = $3 AND owner IS NULL RETURNING 1),
+  end: `WITH gone AS (DELETE FROM timers WHERE bucket = $1 AND id = $2 AND claim = $3 AND num_nonnulls(owner) = 0 RETURNING 1),
     put AS (
       INSERT INTO history (bucket, id, tenant, key, due_at, retry_at, ended_at, claim, begun, attempts_made, attempts_max, url, attempts,
         spec, body, status)
@@ -159,13 +173,14 @@ export const statements = {
 
   // Walks history_ended from its old end, and passes over what others are purging; history's and keys' primary keys.
   purge: `WITH old AS (
-      SELECT id FROM history WHERE bucket = $1 AND ended_at < $2 ORDER BY ended_at, id LIMIT $3 FOR UPDATE SKIP LOCKED),
+      SELECT id FROM history WHERE bucket = $1 AND ended_at >= 0 AND ended_at < $2 ORDER BY ended_at, id LIMIT $3
+      FOR UPDATE SKIP LOCKED),
     gone AS (
-      DELETE FROM history USING old WHERE history.bucket = $1 AND history.id = old.id
-      RETURNING history.id, history.tenant, history.key, history.status),
+      DELETE FROM history WHERE bucket = $1 AND id = ANY(ARRAY(SELECT id FROM old)) RETURNING id, tenant, key, status),
     unused AS (
       DELETE FROM keys USING gone
-      WHERE keys.bucket = $1 AND keys.tenant = gone.tenant AND keys.key = gone.key AND keys.id = gone.id),
+      WHERE keys.bucket = $1 AND keys.key = ANY(ARRAY(SELECT key FROM gone)) AND keys.key = gone.key AND keys.tenant = gone.tenant
+        AND keys.id = gone.id),
     noted AS (
       INSERT INTO ledger (bucket, ${counters})
       SELECT $1, 0, 0, -count(*) FILTER (WHERE status = 'done'), -count(*) FILTER (WHERE status = 'failed'),
@@ -176,25 +191,23 @@ export const statements = {
   // Walks ledger's primary key from its old end, and passes over rows that others are folding. $2 limit.
   fold: `WITH old AS (SELECT seq FROM ledger WHERE bucket = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED),
     gone AS (
-      DELETE FROM ledger USING old WHERE ledger.bucket = $1 AND ledger.seq = old.seq
-      RETURNING ${counters.replaceAll(/\w+/g, 'ledger.$&')})
+      DELETE FROM ledger WHERE bucket = $1 AND seq = ANY(ARRAY(SELECT seq FROM old)) RETURNING ${counters})
     INSERT INTO ledger (bucket, ${counters}) SELECT $1, ${sums} FROM gone HAVING count(*) > 0`,
 
-  // timers' primary key, one row. $2 id.
-  getOpen: `SELECT ${timerColumns('timers.claim_at', 'timers.owner')}, NULL FROM timers WHERE bucket = $1 AND id = $2`,
-
-  // history's primary key, one row.
-  getEnded: `SELECT id, tenant, key, due_at, retry_at, ended_at, NULL, claim, begun, attempts_made, attempts_max, url, attempts, spec,
-      body, status
+  // timers' and history's primary keys, at one moment: a timer that moves between them meanwhile is in one of them. $2 id.
+  get: `SELECT ${timerColumns('timers.claim_at', 'timers.owner')}, NULL FROM timers WHERE bucket = $1 AND id = $2
+    UNION ALL
+    SELECT id, tenant, key, due_at, retry_at, ended_at, NULL, claim, begun, attempts_made, attempts_max, url, attempts, spec, body, status
     FROM history WHERE bucket = $1 AND id = $2`,
 
   // Walks timers' primary key downwards. Reads neither bodies nor attempts. $2 before which id, $3 how many. Columns as in a ListedRow.
-  listOpen: `SELECT id, tenant, due_at, retry_at, claim_at, owner, attempts_made, url, spec, NULL
-    FROM timers WHERE bucket = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
+  listOpen,
 
   // Walks history's primary key downwards, likewise.
-  listEnded: `SELECT id, tenant, due_at, retry_at, ended_at, NULL, attempts_made, url, spec, status
-    FROM history WHERE bucket = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
+  listEnded,
+
+  // Both walks at one moment, so that a timer that moves meanwhile is listed once.
+  list: `SELECT * FROM (${listOpen}) AS open UNION ALL SELECT * FROM (${listEnded}) AS ended ORDER BY id DESC LIMIT $3`,
 
   // One moment of one bucket: its ledger (primary key; as long as nobody has folded it), the held timers (timers_held; as many as controllers
   // have room for), the overdue ones (timers_free up to $2).
@@ -204,17 +217,18 @@ export const statements = {
       (SELECT min(coalesce(retry_at, due_at)) FROM timers WHERE bucket = $1 AND owner IS NULL AND claim_at <= $2)
     FROM ledger WHERE bucket = $1`,
 
-  // For audit alone: walks every row of the bucket, in the order of the columns of `counts`.
-  audit: `SELECT
-      (SELECT count(*) FROM timers WHERE bucket = $1) + ended.count + purged.count, (SELECT count(*) FROM timers WHERE bucket = $1),
-      done, failed, cancelled, uncertain, purged.count,
+  // For audit alone: walks timers_free, timers_held and history_ended, every row of the bucket. Columns in the order of `counts`.
+  audit: `SELECT free.count + held.count + ended.count + purged.count, free.count + held.count, done, failed, cancelled, uncertain,
+      purged.count,
       (SELECT count(*) FROM timers WHERE bucket = $1 AND owner IS NOT NULL AND coalesce(retry_at, due_at) <= $2),
       (SELECT count(*) FROM timers WHERE bucket = $1 AND owner IS NULL AND claim_at <= $2),
       (SELECT min(coalesce(retry_at, due_at)) FROM timers WHERE bucket = $1 AND owner IS NULL AND claim_at <= $2)
     FROM
+      (SELECT count(*) FROM timers WHERE bucket = $1 AND owner IS NULL) AS free,
+      (SELECT count(*) FROM timers WHERE bucket = $1 AND owner IS NOT NULL) AS held,
       (SELECT count(*), count(*) FILTER (WHERE status = 'done') AS done, count(*) FILTER (WHERE status = 'failed') AS failed,
         count(*) FILTER (WHERE status = 'cancelled') AS cancelled, count(*) FILTER (WHERE status = 'uncertain') AS uncertain
-      FROM history WHERE bucket = $1) AS ended,
+      FROM history WHERE bucket = $1 AND ended_at >= 0) AS ended,
       -- Purged timers have left no rows to count.
       (SELECT coalesce(sum(purged), 0) AS count FROM ledger WHERE bucket = $1) AS purged`,
 

@@ -1,7 +1,7 @@
 import { bucketOf, type TimerId } from '../../timer/id.ts';
 import { bucketByteOfKey } from '../../timer/key.ts';
 import type { Random } from '../../timer/random.ts';
-import type { EndedStatus, Idempotency, NewTimer, Timer } from '../../timer/timer.ts';
+import type { EndedStatus, Idempotency, NewTimer, Status, Timer } from '../../timer/timer.ts';
 import { claimAcross, inEachBucket } from '../buckets.ts';
 import { InFlight } from '../in-flight.ts';
 import { listRows, type ReadRows } from '../listing.ts';
@@ -99,30 +99,19 @@ export class PostgresStore implements Store {
   }
 
   async get(id: TimerId): Promise<Timer | undefined> {
-    const at = [bucketOf(id, this.#buckets), id];
-    // It may end between the two looks, but not come back: then the third finds it.
-    for (const name of ['getOpen', 'getEnded', 'getOpen'] as const) {
-      const [row] = await this.#connections.read(name, at);
-      if (row) return decodeTimer(timerRowOf(row));
-    }
-    return undefined;
+    const [row] = await this.#connections.read('get', [bucketOf(id, this.#buckets), id]);
+    return row && decodeTimer(timerRowOf(row));
   }
 
   list(query: ListQuery): Promise<Page> {
-    const wanted: StatementName[] = [];
-    if (query.status === undefined || query.status === 'waiting' || query.status === 'executing')
-      wanted.push('listOpen');
-    if (wanted.length === 0 || query.status === undefined) wanted.push('listEnded');
-    const reads = wanted.flatMap((name) =>
-      Array.from(
-        { length: this.#buckets },
-        (_, bucket): ReadRows =>
-          async (before, limit) => {
-            const rows = await this.#connections.read(name, [bucket, before, limit]);
-            return rows as unknown as ListedRow<TimerId>[];
-          },
-      ),
-    );
+    const name = listOf(query.status);
+    const readsOf = (_: unknown, bucket: number): ReadRows => {
+      return async (before, limit) => {
+        const rows = await this.#connections.read(name, [bucket, before, limit]);
+        return rows as unknown as ListedRow<TimerId>[];
+      };
+    };
+    const reads = Array.from({ length: this.#buckets }, readsOf);
     return this.#lists.run(() => listRows(query, reads, this.#listRowsMax));
   }
 
@@ -272,6 +261,12 @@ export class PostgresStore implements Store {
       await this.#connections.write('fold', [bucket, foldRows]).catch(() => undefined);
     }
   }
+}
+
+/** Which tables a list has to walk. */
+function listOf(status: Status | undefined): StatementName {
+  if (status === undefined) return 'list';
+  return status === 'waiting' || status === 'executing' ? 'listOpen' : 'listEnded';
 }
 
 function changeOf(from: EndedStatus | null, to: EndedStatus | null): StatementName {

@@ -1,5 +1,6 @@
 -- Instants are integers: milliseconds since the epoch, UTC. Every table that carries work is cut into buckets, and its keys contain the
 -- bucket, so that the same schema can be distributed over a Citus cluster. Columns stand in an order that leaves few gaps between them.
+-- Primary keys begin with what tells rows apart, since only conditions on an index's first column are sure to be used (statements.ts).
 
 CREATE TABLE meta (
   name text NOT NULL PRIMARY KEY,
@@ -27,7 +28,7 @@ CREATE TABLE timers (
   attempts text,
   spec text,
   body bytea,
-  PRIMARY KEY (bucket, id)
+  PRIMARY KEY (id, bucket)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 
 -- Each row is in exactly one of these two, so that claiming never walks over timers that others hold.
@@ -52,10 +53,11 @@ CREATE TABLE history (
   attempts text,
   spec text,
   body bytea,
-  PRIMARY KEY (bucket, id)
+  PRIMARY KEY (id, bucket)
 ) WITH (autovacuum_vacuum_cost_delay = 0);
 
-CREATE INDEX history_ended ON history (bucket, ended_at, id);
+-- Holds every row: the condition keeps it from statements that do not ask for an age, and would walk all of it for one row.
+CREATE INDEX history_ended ON history (bucket, ended_at, id) WHERE ended_at >= 0;
 
 -- Which timer an idempotency key led to, for as long as that timer is kept, with what the first answer said.
 CREATE TABLE keys (
@@ -65,7 +67,7 @@ CREATE TABLE keys (
   tenant text NOT NULL,
   key text NOT NULL,
   fingerprint text NOT NULL,
-  PRIMARY KEY (bucket, tenant, key)
+  PRIMARY KEY (key, bucket, tenant)
 );
 
 -- How many timers there are in each state: accepted = open + done + failed + cancelled + uncertain + purged, summed over all rows of a
