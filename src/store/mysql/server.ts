@@ -21,7 +21,7 @@ export async function inspectServer(ask: (sql: string) => Promise<Answer>, { sho
 }
 
 /** SKIP LOCKED, JSON_TABLE, and consistent plans for both. */
-function mustBeNewEnough(version: string, database: string): void {
+export function mustBeNewEnough(version: string, database: string): void {
   const [major = 0, minor = 0] = version.split(/[.-]/).map(Number);
   const isMariadb = /mariadb/i.test(version);
   const isEnough = isMariadb ? major > 10 || (major === 10 && minor >= 6) : major >= 8;
