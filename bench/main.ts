@@ -1,13 +1,38 @@
-// npm run bench -- NAME: one question each, see the first line of each file.
+// npm run bench -- NAME [--OPTION VALUE …]: one question each, see the first line of each file.
+import { type Runnable, runByName } from '../test/support/command-line.ts';
+import { freeze } from './freeze.ts';
 import { isolation } from './isolation.ts';
 import { lateness } from './lateness.ts';
 import { overdue } from './overdue.ts';
 
-const benches: Readonly<Record<string, () => Promise<object>>> = { lateness, isolation, overdue };
+const engines = ['postgres', 'mysql'] as const;
 
-const bench = benches[process.argv[2] ?? ''];
-if (bench) console.table([await bench()]);
-else {
-  console.error(`usage: npm run bench -- ${Object.keys(benches).join(' | ')}`);
-  process.exitCode = 2;
+/** One that has no figure to keep below, but what must never be. */
+function measuring(name: string, run: () => Promise<{ readonly lost: number; readonly twice: number }>): Runnable {
+  const measure = async () => {
+    const figures = await run();
+    const { lost, twice } = figures;
+    const faults = [lost > 0 ? `${lost} timers were lost` : '', twice > 0 ? `${twice} calls were repeated` : ''];
+    return { figures: {}, tables: { [name]: { 1: figures } }, faults: faults.filter(Boolean) };
+  };
+  return { defaults: {}, run: measure };
 }
+
+const benches: Readonly<Record<string, Runnable>> = {
+  lateness: measuring('lateness', lateness),
+  isolation: measuring('isolation', isolation),
+  overdue: measuring('overdue', overdue),
+  freeze: {
+    defaults: { engine: 'postgres', timers: '1000000', rounds: '3', seconds: '8', rate: '300' },
+    run: (given) =>
+      freeze({
+        engine: given.oneOf('engine', engines),
+        timers: given.number('timers'),
+        rounds: given.number('rounds'),
+        roundMs: given.seconds('seconds'),
+        perSecond: given.number('rate'),
+      }),
+  },
+};
+
+await runByName('bench', benches);

@@ -1,11 +1,13 @@
 // Controllers are killed and paused while timers come due: npm run chaos -- controllers --engine postgres
 import type { Delivery } from '../../src/timer/timer.ts';
+import type { AcceptedById } from '../support/load.ts';
+import type { Report } from '../support/report.ts';
 import type { ServerEngine } from '../support/servers/database-server.ts';
-import { type AcceptedById, createSpread } from './support/accepted.ts';
+import { createSpread } from './support/create-spread.ts';
 import { type Ground, onGround } from './support/ground.ts';
 import { latenessFigures, latenessOf } from './support/lateness.ts';
 import { allEnded, getJson, listIds, type Stats } from './support/punctual-api.ts';
-import { type Report, statsReport } from './support/report.ts';
+import { statsReport } from './support/stats-report.ts';
 import { Struck } from './support/struck.ts';
 import { torment } from './support/tormentor.ts';
 import { disturbancesOf, faultsOf, judge } from './support/verdict.ts';

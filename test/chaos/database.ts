@@ -1,13 +1,15 @@
 // The database dies under load and comes back: npm run chaos -- database --engine postgres
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AcceptedById } from '../support/load.ts';
+import { Load } from '../support/load.ts';
 import { percentilesOf } from '../support/percentiles.ts';
+import { flat, type Report } from '../support/report.ts';
 import type { ServerEngine } from '../support/servers/database-server.ts';
-import { type AcceptedById, createSpread } from './support/accepted.ts';
+import { createSpread } from './support/create-spread.ts';
 import { type Ground, onGround } from './support/ground.ts';
 import { latenessOf } from './support/lateness.ts';
-import { Load } from './support/load.ts';
 import { allEnded, getJson, listIds, type Stats, statusOf } from './support/punctual-api.ts';
-import { flat, type Report, statsReport } from './support/report.ts';
+import { statsReport } from './support/stats-report.ts';
 import { faultsOf, judge } from './support/verdict.ts';
 
 export interface DatabaseOptions {

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Delivery } from '../../src/timer/timer.ts';
+import type { AcceptedById } from '../support/load.ts';
 import { ProcessFleet } from '../support/process-fleet.ts';
-import { type AcceptedById, createSpread } from './support/accepted.ts';
+import type { Report } from '../support/report.ts';
+import { createSpread } from './support/create-spread.ts';
 import { allEnded, getJson, listIds, type Stats } from './support/punctual-api.ts';
 import { ChaosReceiver } from './support/receiver.ts';
-import { type Report, statsReport } from './support/report.ts';
+import { statsReport } from './support/stats-report.ts';
 import { disturbancesOf, faultsOf, judge } from './support/verdict.ts';
 
 export interface KillOptions {

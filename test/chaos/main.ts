@@ -1,22 +1,16 @@
 // npm run chaos -- SCENARIO [--OPTION VALUE …]: the first line of each scenario's file says what it does.
+
+import { type Runnable, runByName } from '../support/command-line.ts';
 import { tormentControllers } from './controllers.ts';
 import { killDatabase } from './database.ts';
 import { killAgainAndAgain } from './kill.ts';
 import { restartAll } from './rolling.ts';
 import { killShard } from './shards.ts';
-import { Given } from './support/given.ts';
-import { print, type Report } from './support/report.ts';
 
 const engines = ['postgres', 'mysql'] as const;
 const deliveries = ['at-least-once', 'at-most-once'] as const;
 
-interface Scenario {
-  /** Every option, as text. Spans are in seconds. */
-  readonly defaults: Readonly<Record<string, string>>;
-  readonly run: (given: Given) => Promise<Report>;
-}
-
-const scenarios: Readonly<Record<string, Scenario>> = {
+const scenarios: Readonly<Record<string, Runnable>> = {
   kill: {
     defaults: { timers: '5000', kills: '10', span: '40', delivery: 'at-least-once' },
     run: (given) =>
@@ -75,31 +69,4 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
 };
 
-function usage(): string {
-  const lines = Object.entries(scenarios).map(([name, { defaults }]) => {
-    const options = Object.entries(defaults).map(([option, preset]) => `[--${option} ${preset}]`);
-    return `  npm run chaos -- ${name} ${options.join(' ')}`;
-  });
-  return `usage:\n${lines.join('\n')}`;
-}
-
-function given(scenario: Scenario, args: readonly string[]): Given | undefined {
-  try {
-    return new Given(args, scenario.defaults);
-  } catch (error) {
-    console.error(String(error));
-    return undefined;
-  }
-}
-
-// So that nothing that was started stays behind: what cleans up listens to the end of this process.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-
-const [name = '', ...args] = process.argv.slice(2);
-const scenario = scenarios[name];
-const options = scenario && given(scenario, args);
-if (scenario && options) process.exitCode = print(await scenario.run(options));
-else {
-  console.error(usage());
-  process.exitCode = 2;
-}
+await runByName('chaos', scenarios);

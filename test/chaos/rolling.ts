@@ -1,11 +1,12 @@
 // Every process is restarted in order under load, one after the other: npm run chaos -- rolling --engine postgres
 import { setTimeout as delay } from 'node:timers/promises';
+import { Load } from '../support/load.ts';
+import { flat, type Report } from '../support/report.ts';
 import type { ServerEngine } from '../support/servers/database-server.ts';
 import { type Ground, onGround } from './support/ground.ts';
 import { latenessBySecond, latenessFigures, latenessOf } from './support/lateness.ts';
-import { Load } from './support/load.ts';
 import { allEnded, getJson, type Stats } from './support/punctual-api.ts';
-import { flat, type Report, statsReport } from './support/report.ts';
+import { statsReport } from './support/stats-report.ts';
 import { faultsOf, judge } from './support/verdict.ts';
 
 export interface RollingOptions {

@@ -1,13 +1,14 @@
 // One of three databases dies under load and comes back: npm run chaos -- shards
 import { setTimeout as delay } from 'node:timers/promises';
 import { shardOf, type TimerId } from '../../src/timer/id.ts';
+import type { AcceptedById } from '../support/load.ts';
+import { Load } from '../support/load.ts';
 import { percentilesOf } from '../support/percentiles.ts';
-import type { AcceptedById } from './support/accepted.ts';
+import { flat, type Report } from '../support/report.ts';
 import { type Ground, onGround } from './support/ground.ts';
 import { latenessOf } from './support/lateness.ts';
-import { Load } from './support/load.ts';
 import { allEnded, getJson, type Page, type Stats } from './support/punctual-api.ts';
-import { flat, type Report, statsReport } from './support/report.ts';
+import { statsReport } from './support/stats-report.ts';
 import { faultsOf, judge } from './support/verdict.ts';
 
 export interface ShardsOptions {

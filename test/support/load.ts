@@ -1,7 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { percentilesOf } from '../../support/percentiles.ts';
-import type { AcceptedById } from './accepted.ts';
+import type { Delivery } from '../../src/timer/timer.ts';
 import { type Answer, CreateClient } from './create-client.ts';
+import { percentilesOf } from './percentiles.ts';
+
+/** What is known of a timer whose create was answered with 201. */
+export interface Accepted {
+  /** Milliseconds since the epoch. */
+  readonly dueAt: number;
+  readonly delivery: Delivery;
+}
+
+export type AcceptedById = Map<string, Accepted>;
 
 export interface LoadOptions {
   readonly apis: readonly string[];

@@ -6,7 +6,7 @@ export interface Percentiles {
   readonly max: number;
 }
 
-/** The nearest-rank percentiles of the values, in whole numbers. */
+/** The nearest-rank percentiles of the values, to one decimal. */
 export function percentilesOf(values: readonly number[]): Percentiles {
   const sorted = Float64Array.from(values).sort();
   const at = (percent: number) =>

@@ -1,5 +1,5 @@
+import type { AcceptedById } from '../../support/load.ts';
 import { percentilesOf } from '../../support/percentiles.ts';
-import type { AcceptedById } from './accepted.ts';
 import type { Call } from './receiver.ts';
 
 /** The arrival of each timer's first call minus its due time, in milliseconds. */

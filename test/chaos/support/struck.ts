@@ -1,6 +1,6 @@
 import type { Interruption } from '../../support/process-fleet.ts';
+import type { Report } from '../../support/report.ts';
 import { timersHeldBy } from './held-timers.ts';
-import type { Report } from './report.ts';
 
 /** A dead controller's timers come back when their lease has run out; some more for a busy machine. */
 const takenOverMsMax = 7_000;

@@ -1,5 +1,5 @@
+import type { AcceptedById } from '../../support/load.ts';
 import type { Interruption } from '../../support/process-fleet.ts';
-import type { AcceptedById } from './accepted.ts';
 import type { Call, Received } from './receiver.ts';
 
 /** What happened, from the clients', the service's and the receiver's points of view. */

@@ -1,14 +1,6 @@
 import type { Delivery } from '../../../src/timer/timer.ts';
 import { createTimers } from '../../support/create-timers.ts';
-
-/** What is known of a timer whose create was answered with 201. */
-export interface Accepted {
-  /** Milliseconds since the epoch. */
-  readonly dueAt: number;
-  readonly delivery: Delivery;
-}
-
-export type AcceptedById = Map<string, Accepted>;
+import type { AcceptedById } from '../../support/load.ts';
 
 export interface SpreadOptions {
   readonly timers: number;
