@@ -33,10 +33,23 @@ const away: ReadonlySet<string> = new Set(['25006']);
 /** The error of a connection that could not be made: nothing was done. `database` names it, without its password. */
 export function connectFault(error: unknown, database: string): PunctualError {
   if (error instanceof PunctualError) return error;
-  if (isServerError(error) && denied.test(error.code)) {
+  // `pg` itself gives up where a password is asked for and there is none, or the server does not know it either.
+  const isRefused = isServerError(error)
+    ? denied.test(error.code)
+    : error instanceof Error && /^SASL/.test(error.message);
+  if (isRefused) {
     return fault('store_denied', error, `${database} does not let us in: check user and password in DATABASE_URL`);
   }
   return fault('store_unavailable', error, `${database} cannot be reached`);
+}
+
+/** The error of a CREATE DATABASE. `database` names what there is not. */
+export function createFault(error: unknown, database: string): PunctualError {
+  if (isServerError(error) && denied.test(error.code)) {
+    const remedy = 'make it, with the encoding UTF8, or let the user in DATABASE_URL make it (ALTER ROLE … CREATEDB)';
+    return fault('store_denied', error, `there is no database ${database}: ${remedy}`);
+  }
+  return statementFault(error, database);
 }
 
 /** The error of a statement, or of what came before the COMMIT of several: the server has rolled back, or will. */

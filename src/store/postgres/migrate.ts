@@ -4,7 +4,7 @@ import { PunctualError } from '../../timer/errors.ts';
 import { bucketsMax } from '../../timer/id.ts';
 import { withoutPassword } from '../address.ts';
 import { type Migration, readMigrations, type SeenMigration, unseenMigrations } from '../migrations.ts';
-import { connectFault, isServerError, statementFault } from './faults.ts';
+import { connectFault, createFault, isServerError, statementFault } from './faults.ts';
 
 export interface MigrateOptions {
   readonly url: string;
@@ -32,6 +32,8 @@ const bucketsDefault = 1;
 const bucketsOnCitus = 32;
 /** What is distributed, the first of them setting the pace for the others. */
 const distributed = ['timers', 'history', 'keys', 'ledger'];
+/** What this program makes. */
+const tables = [...distributed, 'meta', 'controllers'];
 
 /**
  * Makes the database where it is missing, runs the migrations that it has not seen, all in one transaction, and gives its layout. As many
@@ -42,7 +44,7 @@ export async function migrate(options: MigrateOptions): Promise<Layout> {
   const client = await connect(options.url);
   try {
     const known = readMigrations(options.folder ?? join(import.meta.dirname, 'migrations'));
-    const isWhole = unseenMigrations(known, await seenMigrations(client), database).length === 0;
+    const isWhole = unseenMigrations(known, await seenMigrations(client, database), database).length === 0;
     if (!isWhole) await migrateUnderLock(client, { known, database, ...options });
     return await readLayout(client, { database, shard: options.shard ?? 0 });
   } catch (error) {
@@ -61,7 +63,7 @@ async function migrateUnderLock(
   await client.query('BEGIN');
   try {
     // Somebody else may have done it all while this one waited.
-    const seen = await seenMigrations(client);
+    const seen = await seenMigrations(client, database);
     const unseen = unseenMigrations(known, seen, database);
     if (seen.length === 0 && unseen.length > 0) await begin(client, database);
     for (const { number, name, sql, checksum } of unseen) {
@@ -83,14 +85,12 @@ async function migrateUnderLock(
 /** Refuses another program's database before anything in it is changed. */
 async function begin(client: Client, database: string): Promise<void> {
   const { rows } = await client.query(
-    "SELECT to_regclass('timers') AS timers, current_setting('server_encoding') AS encoding",
+    `SELECT current_setting('server_encoding') AS encoding,
+      (SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL LIMIT 1) AS foreign`,
+    [tables],
   );
-  const [{ timers, encoding }] = rows as [{ timers: string | null; encoding: string }];
-  if (timers !== null) {
-    throw new PunctualError('store_not_ours', {
-      message: `${database} has a table "timers" of another program: choose another database`,
-    });
-  }
+  const [{ encoding, foreign }] = rows as [{ encoding: string; foreign: string | null }];
+  if (foreign !== null) throw notOurs(database, foreign);
   if (encoding !== 'UTF8') {
     throw new PunctualError('store_not_ours', {
       message: `${database} keeps text as ${encoding}: choose a database with the encoding UTF8`,
@@ -99,6 +99,12 @@ async function begin(client: Client, database: string): Promise<void> {
   await client.query(
     'CREATE TABLE migrations (number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL)',
   );
+}
+
+function notOurs(database: string, table: string): PunctualError {
+  return new PunctualError('store_not_ours', {
+    message: `${database} has a table "${table}" of another program: choose another database`,
+  });
 }
 
 async function settleLayout(
@@ -127,9 +133,14 @@ async function distribute(client: Client, table: string): Promise<void> {
   }
 }
 
-async function seenMigrations(client: Client): Promise<SeenMigration[]> {
-  const { rows: found } = await client.query("SELECT to_regclass('migrations') IS NOT NULL AS there");
-  if (!found[0].there) return [];
+async function seenMigrations(client: Client, database: string): Promise<SeenMigration[]> {
+  // Many programs have a table of this name.
+  const { rows: found } = await client.query(
+    `SELECT count(*) FILTER (WHERE attname IN ('number', 'name', 'checksum'))::integer AS ours
+    FROM pg_attribute WHERE attrelid = to_regclass('migrations') HAVING count(*) > 0`,
+  );
+  if (found.length === 0) return [];
+  if (found[0].ours !== 3) throw notOurs(database, 'migrations');
   const { rows } = await client.query('SELECT name, checksum FROM migrations ORDER BY number');
   return rows;
 }
@@ -158,7 +169,7 @@ async function connect(url: string): Promise<Client> {
     await createDatabase(url);
     return await connectTo(url);
   } catch (error) {
-    throw isServerError(error) ? statementFault(error, database) : connectFault(error, database);
+    throw connectFault(error, database);
   }
 }
 
@@ -177,19 +188,19 @@ async function connectTo(url: string): Promise<Client> {
 }
 
 async function createDatabase(url: string): Promise<void> {
+  const name = new Client({ connectionString: url }).database ?? '';
   const there = new URL(url);
-  const name = decodeURIComponent(there.pathname.slice(1));
   there.pathname = '/postgres';
-  const client = await connectTo(there.href);
   try {
+    const client = await connectTo(there.href);
     // The same order of text and the same letters wherever it is made.
-    await client.query(
-      `CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`,
-    );
+    const options = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'";
+    await client
+      .query(`CREATE DATABASE ${client.escapeIdentifier(name)} ${options}`)
+      .finally(() => client.end().catch(() => undefined));
   } catch (error) {
     // Another process was quicker: before this one began, or while it ran.
-    if (!isServerError(error) || !['42P04', '23505'].includes(error.code)) throw error;
-  } finally {
-    await client.end().catch(() => undefined);
+    if (isServerError(error) && ['42P04', '23505'].includes(error.code)) return;
+    throw createFault(error, withoutPassword(url));
   }
 }
