@@ -4,6 +4,7 @@ import { freeze } from './freeze.ts';
 import { isolation } from './isolation.ts';
 import { lateness } from './lateness.ts';
 import { overdue } from './overdue.ts';
+import { through } from './through.ts';
 
 const engines = ['postgres', 'mysql'] as const;
 
@@ -31,6 +32,15 @@ const benches: Readonly<Record<string, Runnable>> = {
         rounds: given.number('rounds'),
         roundMs: given.seconds('seconds'),
         perSecond: given.number('rate'),
+      }),
+  },
+  through: {
+    defaults: { engine: 'postgres', timers: '2000000', backlog: '20000' },
+    run: (given) =>
+      through({
+        engine: given.oneOf('engine', engines),
+        timers: given.number('timers'),
+        backlogMax: given.number('backlog'),
       }),
   },
 };

@@ -1,0 +1,17 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Shared } from './counting-receiver.ts';
+
+const { calls, callsOf } = workerData as Shared;
+
+// The number is the last thing in the query: /hook/ID?n=NUMBER.
+const server = createServer((request, response) => {
+  const url = request.url!;
+  const number = Number(url.slice(url.lastIndexOf('=') + 1));
+  callsOf[number]! += 1;
+  Atomics.add(calls, 0, 1);
+  request.resume();
+  response.end();
+});
+server.listen(0, '127.0.0.1', () => parentPort!.postMessage((server.address() as AddressInfo).port));

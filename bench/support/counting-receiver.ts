@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+
+/** What the receiver's thread writes, and others read while it does. */
+export interface Shared {
+  /** All calls, in the first place. */
+  readonly calls: Int32Array;
+  /** Calls of each number. */
+  readonly callsOf: Uint8Array;
+}
+
+/** A receiver that answers at once and only counts: millions of calls take it a few megabytes. */
+export class CountingReceiver {
+  readonly #worker: Worker;
+  readonly #shared: Shared;
+  readonly #port: number;
+
+  private constructor(worker: Worker, shared: Shared, port: number) {
+    this.#worker = worker;
+    this.#shared = shared;
+    this.#port = port;
+  }
+
+  /** For calls with the numbers from 0 to below `count`. */
+  static async start(count: number): Promise<CountingReceiver> {
+    const shared = {
+      calls: new Int32Array(new SharedArrayBuffer(4)),
+      callsOf: new Uint8Array(new SharedArrayBuffer(count)),
+    };
+    const worker = new Worker(new URL('./counting-receiver-worker.ts', import.meta.url), { workerData: shared });
+    const [port] = await once(worker, 'message');
+    return new CountingReceiver(worker, shared, port);
+  }
+
+  /** What a timer calls, which shall be known by this number. */
+  url(number: number): string {
+    return `http://127.0.0.1:${this.#port}/hook?n=${number}`;
+  }
+
+  get calls(): number {
+    return Atomics.load(this.#shared.calls, 0);
+  }
+
+  /** How many numbers were never called, and how many calls were repeats. */
+  verdict(): { readonly lost: number; readonly repeats: number } {
+    const lost = this.#shared.callsOf.reduce((sum, calls) => sum + (calls === 0 ? 1 : 0), 0);
+    const repeats = this.#shared.callsOf.reduce((sum, calls) => sum + Math.max(0, calls - 1), 0);
+    return { lost, repeats };
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
