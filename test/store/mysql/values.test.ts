@@ -59,32 +59,32 @@ describe('what the MySQL engine keeps', { skip: unavailable }, () => {
     const store = await openStore(t, { buckets: 2 });
     // Quotes and backslashes are doubled on their way.
     const body = `'\\"\0${"'".repeat(300_000)}`;
-    const large = Array.from({ length: 40 }, (_, n) => aNewTimer(t0, { spec: aSpec({ body: `${n}${body}` }) }));
+    const large = Array.from({ length: 20 }, (_, n) => aNewTimer(t0, { spec: aSpec({ body: `${n}${body}` }) }));
     const many = Array.from({ length: 1_234 }, (_, n) => (n % 3 ? aNewTimer(t0) : keyed(`k${n}`)));
     const results = await store.insert([...large, ...many]);
     assert.ok(results.every(({ kind }) => kind === 'created'));
     assert.equal((await store.get(large[7]!.id))!.spec.body, `7${body}`);
     const claimed = await store.claim(aClaim({ limit: 2_000, bytesMax: 100_000_000 }));
-    assert.equal(claimed.length, 1_274);
-    assert.ok(claimed.some(({ timer }) => timer.spec.body === `39${body}`));
+    assert.equal(claimed.length, 1_254);
+    assert.ok(claimed.some(({ timer }) => timer.spec.body === `19${body}`));
     const holds = claimed.map(({ timer }) => holdOf(timer));
     for (const results of [await store.begin(holds), await store.extend(holds, t0 + 9_000)]) {
       assert.ok(results.every((result) => result === 'applied'));
     }
-    const attempts = Array.from({ length: 20 }, (_, n) => anAttempt({ number: n + 1, response: '\\"\0'.repeat(341) }));
+    const attempts = Array.from({ length: 4 }, (_, n) => anAttempt({ number: n + 1, response: '\\"\0'.repeat(341) }));
     const settlements = holds.map((hold, n) => ({
       ...hold,
       settlement: {
         attempts,
-        attemptsMade: 20,
-        attemptsMax: 28,
+        attemptsMade: 4,
+        attemptsMax: 12,
         next: n % 2 ? { retryAt: t0 + 1 } : ({ ended: { status: 'done', at: t0 } } as const),
       },
     }));
     assert.ok((await store.settle(settlements)).every((result) => result === 'applied'));
     assert.deepEqual((await store.get(holds[8]!.id))!.attempts, attempts);
     assert.deepEqual((await store.get(holds[9]!.id))!.attempts, attempts);
-    assert.equal((await checkLedger(store)).done, 637);
+    assert.equal((await checkLedger(store)).done, 627);
     assert.equal(await store.purge({ endedBefore: t0 + 1, limit: 600 }), 600);
     await checkLedger(store);
   });
