@@ -513,7 +513,7 @@ function claimTests(open: OpenStore): void {
 
   it('claims nothing twice when several owners claim at the same time', async (t) => {
     const store = await open(t);
-    await put(store, ...Array.from({ length: 100 }, () => aNewTimer(t0)));
+    await putTogether(store, ...Array.from({ length: 100 }, () => aNewTimer(t0)));
     const claims = await Promise.all(['one', 'two', 'three'].map((owner) => store.claim(aClaim({ owner, limit: 40 }))));
     const ids = claims.flat().map(({ timer }) => timer.id);
     assert.equal(ids.length, 100);
