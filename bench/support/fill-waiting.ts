@@ -10,7 +10,14 @@ const random = { fraction: Math.random, fill: (bytes: Uint8Array) => void random
 
 /** Makes the database and stores timers in it that are due between one day and two days from now, by the store's own insert. */
 export async function fillWaiting(url: string, timers: number): Promise<void> {
-  const parts = { url, shard: 0, config: { databaseBytesMax: 0, buckets: 0 }, clock: new SystemClock(), random };
+  const parts = {
+    url,
+    shard: 0,
+    shards: 1,
+    config: { databaseBytesMax: 0, buckets: 0 },
+    clock: new SystemClock(),
+    random,
+  };
   const store = await databaseOf(parts).open();
   const now = Date.now();
   let left = timers;

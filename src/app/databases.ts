@@ -55,6 +55,8 @@ export class Databases {
       shards: places.map((shard) => shard && { store: shard.grouped.store, draining: shard.draining }),
       clock,
       random,
+      // The first was there from the start; while that is not open, nobody knows how many there were.
+      shardsAtStart: () => first.shardsWhenMade ?? 1,
     });
     this.store = store;
     this.clock = clock;

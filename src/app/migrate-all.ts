@@ -9,7 +9,14 @@ export async function migrateAll(config: Config): Promise<string[]> {
   const lines: string[] = [];
   for (const [shard, url] of config.databaseUrls.entries()) {
     if (url === undefined) continue;
-    const database = databaseOf({ url, shard, config, clock: new SystemClock(), random });
+    const database = databaseOf({
+      url,
+      shard,
+      shards: config.databaseUrls.length,
+      config,
+      clock: new SystemClock(),
+      random,
+    });
     const store = await database.open();
     lines.push(`${database.name} is up to date`, ...store.warnings.map((warning) => `  warning: ${warning}`));
     await store.close();

@@ -9,9 +9,12 @@ import type { Store, Wakeups } from '../store/store.ts';
 import type { Timing } from '../store/timing.ts';
 import type { Random } from '../timer/random.ts';
 
-/** A store that is open, and what is set on its server that weakens the promise. */
+/** A store that is open, and what its server says. */
 export interface OpenedStore extends Store {
+  /** What is set there that weakens the promise. */
   readonly warnings: readonly string[];
+  /** How many places DATABASE_URL had when the database was made. */
+  readonly shardsWhenMade: number;
 }
 
 /** One database as the settings name it, not yet opened. */
@@ -30,6 +33,8 @@ export interface DatabaseParts {
   readonly url: string;
   /** Its place among several. */
   readonly shard: number;
+  /** How many places there are. */
+  readonly shards: number;
   readonly config: Pick<Config, 'databaseBytesMax' | 'buckets'>;
   readonly clock: Timing;
   readonly random: Random;
@@ -38,8 +43,9 @@ export interface DatabaseParts {
 const sqlitePageBytes = 4_096;
 
 /** The engine for a URL of DATABASE_URL. */
-export function databaseOf({ url, shard, config, clock, random }: DatabaseParts): Database {
-  const options = { url, clock, random, shard, ...(config.buckets > 0 ? { buckets: config.buckets } : {}) };
+export function databaseOf({ config, ...parts }: DatabaseParts): Database {
+  const { url, clock } = parts;
+  const options = { ...parts, ...(config.buckets > 0 ? { buckets: config.buckets } : {}) };
   if (url.startsWith('sqlite:')) return fileOf(url, config);
   const name = withoutPassword(url);
   if (/^(mysql|mariadb):/.test(url)) {
@@ -52,6 +58,7 @@ export function databaseOf({ url, shard, config, clock, random }: DatabaseParts)
 function fileOf(url: string, { databaseBytesMax }: DatabaseParts['config']): Database {
   const path = resolve(url.slice('sqlite:'.length));
   const pages = databaseBytesMax > 0 ? { pageCountMax: Math.ceil(databaseBytesMax / sqlitePageBytes) } : {};
-  const open = async () => Object.assign(await SqliteStore.open({ path, ...pages }), { warnings: [] });
+  const open = async () =>
+    Object.assign(await SqliteStore.open({ path, ...pages }), { warnings: [], shardsWhenMade: 1 });
   return { name: path, isFile: true, open, wakeups: undefined };
 }

@@ -42,6 +42,7 @@ export class Shard {
   readonly #awaited: AwaitedStore<OpenedStore>;
   readonly #synchroniser: Synchroniser;
   readonly #closeWakeups: () => Promise<void>;
+  #shardsWhenMade: number | undefined;
   #isUp = false;
   /** Tries in a row that did not reach the database, and when the last of them was counted. */
   #failures = 0;
@@ -50,7 +51,7 @@ export class Shard {
   constructor(parts: ShardParts) {
     const { url, number, config, random, log } = parts;
     const { clock } = this;
-    const database = databaseOf({ url, shard: number, config, clock, random });
+    const database = databaseOf({ url, shard: number, shards: config.databaseUrls.length, config, clock, random });
     this.#parts = parts;
     this.number = number;
     this.name = database.name;
@@ -90,10 +91,16 @@ export class Shard {
     return this.#isUp;
   }
 
+  /** How many places DATABASE_URL had when this database was made; undefined until it is open. */
+  get shardsWhenMade(): number | undefined {
+    return this.#shardsWhenMade;
+  }
+
   /** Resolves when the database is open, or was tried once without success and goes on being tried. Throws what keeps it from ever opening. */
   async start(): Promise<void> {
     const { log, onGiveUp } = this.#parts;
-    const opened = this.#awaited.opened.then(({ warnings }) => {
+    const opened = this.#awaited.opened.then(({ warnings, shardsWhenMade }) => {
+      this.#shardsWhenMade = shardsWhenMade;
       for (const warning of warnings) log.warn({ database: this.name }, warning);
     });
     await Promise.race([opened, this.#awaited.tried]);

@@ -24,6 +24,9 @@ export interface ClaimerParts {
 /** `full`: there may be more to claim at once; `idle`: nothing more for now, or no room for it; `failed`: the store did not answer. */
 export type ClaimPass = 'full' | 'idle' | 'failed';
 
+/** A claim that brings this part of what it may bring counts as full: beside others that claim, engines may pass some timers over. */
+const fullFrom = 0.5;
+
 /** Takes timers that are due within the horizon, as many as there is room for. */
 export class Claimer {
   readonly #parts: ClaimerParts;
@@ -66,7 +69,7 @@ export class Claimer {
       const claims = await health.call('claim', () => store.claim(request));
       if (claims.length > 0) observer.claimed(claims.length);
       firer.take(claims, leaseEndsAt);
-      return claims.length === limit ? 'full' : 'idle';
+      return claims.length >= limit * fullFrom ? 'full' : 'idle';
     } catch {
       return 'failed';
     }

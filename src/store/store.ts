@@ -33,7 +33,10 @@ export interface Store {
   /** Replaces a timer that nobody holds, on a client's behalf. */
   change(change: Change): Promise<'applied' | 'lost'>;
 
-  /** Takes claimable timers and leases them to the owner: of each bucket the earliest, and all that there are unless a limit is met. In order of `claimableAt`. */
+  /**
+   * Takes claimable timers and leases them to the owner: of each bucket the earliest, in order of `claimableAt`; all that there are, unless
+   * a limit is met or others are claiming at this moment.
+   */
   claim(request: ClaimRequest): Promise<Claimed[]>;
 
   /** Marks calls as about to be sent (`at-most-once`): from here on a lost lease means that the outcome is unknown. */

@@ -515,6 +515,8 @@ function claimTests(open: OpenStore): void {
     const store = await open(t);
     await putTogether(store, ...Array.from({ length: 100 }, () => aNewTimer(t0)));
     const claims = await Promise.all(['one', 'two', 'three'].map((owner) => store.claim(aClaim({ owner, limit: 40 }))));
+    // What was passed over since another was just claiming it, or its neighbour, is there for the next.
+    claims.push(await store.claim(aClaim({ owner: 'four' })));
     const ids = claims.flat().map(({ timer }) => timer.id);
     assert.equal(ids.length, 100);
     assert.equal(new Set(ids).size, 100);

@@ -84,8 +84,7 @@ export function purge(
 }
 
 function deletesOf(bucket: number, old: readonly Old[]): string[] {
-  const keyed = old.filter(({ key }) => key !== null);
-  const tenants = [...Map.groupBy(keyed, ({ tenant }) => tenant)];
+  const names = old.flatMap(({ tenant, key }) => (key === null ? [] : [{ tenant, key }]));
   return [
     ...portionsOf(old).map((portion) =>
       deleteEnded(
@@ -93,14 +92,6 @@ function deletesOf(bucket: number, old: readonly Old[]): string[] {
         portion.map(({ id }) => id),
       ),
     ),
-    ...tenants.flatMap(([tenant, timers]) =>
-      portionsOf(timers).map((portion) =>
-        deleteKeys(
-          bucket,
-          tenant,
-          portion.map(({ key }) => key!),
-        ),
-      ),
-    ),
+    ...portionsOf(names).map((portion) => deleteKeys(bucket, portion)),
   ];
 }

@@ -46,7 +46,7 @@ export async function findKey(
   bucket: number,
   { tenant, idempotency }: { tenant: string; idempotency: Idempotency },
 ): Promise<KeyUse | undefined> {
-  const [answer] = await connections.look(findKeys(bucket, tenant, [idempotency.key]));
+  const [answer] = await connections.look(findKeys(bucket, [{ tenant, key: idempotency.key }]));
   const [first] = firstsOf(bucket, answer!).values();
   return first && useOf(first, idempotency);
 }
@@ -87,12 +87,10 @@ async function meetKeys(
   transaction: Transaction,
   keyed: readonly PlacedKey[],
 ): Promise<Record<'before' | 'after', ReadonlyMap<string, First>>> {
-  const groups = Map.groupBy(keyed, ({ timer, bucket }) => JSON.stringify([bucket, timer.tenant]));
-  const finds = [...groups.values()].flatMap((group) =>
+  const finds = [...Map.groupBy(keyed, ({ bucket }) => bucket)].flatMap(([bucket, group]) =>
     portionsOf(group).map((portion) => {
-      const { bucket, timer } = portion[0]!;
-      const keys = portion.map(({ idempotency }) => idempotency.key);
-      return { bucket, sql: findKeys(bucket, timer.tenant, keys) };
+      const names = portion.map(({ timer, idempotency }) => ({ tenant: timer.tenant, key: idempotency.key }));
+      return { bucket, sql: findKeys(bucket, names) };
     }),
   );
   const texts = finds.map(({ sql }) => sql);

@@ -4,6 +4,7 @@ import { escapeId, format, type SqlValue } from 'mysql2';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { PunctualError } from '../../timer/errors.ts';
 import { bucketsMax } from '../../timer/id.ts';
+import { type Layout, layoutOf, metaOf, mustBeShard } from '../layout.ts';
 import { type Migration, readMigrations, type SeenMigration, unseenMigrations } from '../migrations.ts';
 import type { Timing } from '../timing.ts';
 import { type Address, parseAddress } from './address.ts';
@@ -20,14 +21,10 @@ export interface MigrateOptions {
   readonly buckets?: number;
   /** The place of this database among several, from 0 on. */
   readonly shard?: number;
+  /** How many places DATABASE_URL has: noted in a database that is made now. */
+  readonly shards?: number;
   /** Where the numbered SQL files are; the engine's own, unless a test says otherwise. */
   readonly folder?: string;
-}
-
-/** What is fixed when the tables are made. */
-interface Layout {
-  readonly buckets: number;
-  readonly shard: number;
 }
 
 const bucketsDefault = 1;
@@ -53,7 +50,7 @@ export function migrate(options: MigrateOptions): Promise<Migrated> {
     const isWhole = unseenMigrations(known, await seenMigrations(ask, address), address.shown).length === 0;
     const layout = isWhole ? await readLayout(ask) : undefined;
     const found = layout ?? (await migrateUnderLock(ask, { known, address, options }));
-    mustBeShard(found, options.shard ?? 0, address);
+    mustBeShard(found, options.shard ?? 0, address.shown);
     return { ...found, ...facts };
   });
 }
@@ -105,11 +102,7 @@ async function migrateUnderLock(ask: Ask, { known, address, options }: Migrating
     await ask('INSERT INTO migrations (number, name, checksum) VALUES (?, ?, ?)', number, name, checksum);
   }
   const buckets = Math.min(bucketsMax, options.buckets ?? bucketsDefault);
-  const meta = [
-    ['program', 'punctual'],
-    ['buckets', String(buckets)],
-    ['shard', String(options.shard ?? 0)],
-  ];
+  const meta = metaOf({ buckets, shard: options.shard ?? 0, shards: options.shards ?? 1 });
   // What stands there already stays.
   await ask('INSERT IGNORE INTO meta (name, value) VALUES ?', meta);
   await ask('DO RELEASE_LOCK(?)', lock);
@@ -156,17 +149,8 @@ async function seenMigrations(ask: Ask, address: Address): Promise<SeenMigration
 
 /** Undefined where a process ended between the tables and this. */
 async function readLayout(ask: Ask): Promise<Layout | undefined> {
-  const { rows } = await ask("SELECT name, value FROM meta WHERE name IN ('buckets', 'shard')");
-  const meta = new Map(rows.map(([name, value]) => [name, Number(value)]));
-  const [buckets, shard] = [meta.get('buckets'), meta.get('shard')];
-  return buckets === undefined || shard === undefined ? undefined : { buckets, shard };
-}
-
-function mustBeShard(layout: Layout, shard: number, { shown }: Address): void {
-  if (layout.shard === shard) return;
-  throw new PunctualError('store_wrong_shard', {
-    message: `${shown} was made as number ${layout.shard} of the databases in DATABASE_URL, and stands as number ${shard} there: put it back, and leave the place of one that is gone empty`,
-  });
+  const { rows } = await ask('SELECT name, value FROM meta');
+  return layoutOf(rows as [string, string][]);
 }
 
 /** Connects, after making the database where there is none of that name. */

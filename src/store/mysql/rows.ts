@@ -4,7 +4,7 @@ import type { Row } from './session.ts';
 
 // What rows.ts of the store knows as rows, as MySQL gives it: columns that are bytes come as Buffers.
 
-/** So many rows at most in one statement. From 1,000 on, MariaDB makes a table of an IN list, and walks that. */
+/** So many rows at most in one statement. */
 export const rowsAtOnce = 500;
 
 /** Text that is kept as bytes. */

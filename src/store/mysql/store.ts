@@ -44,6 +44,8 @@ export interface MysqlStoreOptions {
   readonly buckets?: number;
   /** The place of this database among several. */
   readonly shard?: number;
+  /** How many places DATABASE_URL has. */
+  readonly shards?: number;
   /** At most this many timers are looked at for one page of `list`. */
   readonly listRowsMax?: number;
   /** At most this many connections at a time. */
@@ -54,6 +56,8 @@ export interface MysqlStoreOptions {
 export class MysqlStore implements Store {
   /** What is set on the server that weakens the promise. */
   readonly warnings: readonly string[];
+  /** How many places DATABASE_URL had when this database was made. */
+  readonly shardsWhenMade: number;
   readonly #connections: Connections;
   readonly #buckets: number;
   readonly #listRowsMax: number;
@@ -64,12 +68,13 @@ export class MysqlStore implements Store {
 
   private constructor(
     connections: Connections,
-    { buckets, warnings, listRowsMax }: Migrated & { listRowsMax: number },
+    { buckets, shards, warnings, listRowsMax }: Migrated & { listRowsMax: number },
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
+    this.shardsWhenMade = shards;
     this.#claims = new Claims(connections, buckets);
     this.#ledger = new LedgerFolder(connections, buckets);
   }

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { PunctualError } from '../../timer/errors.ts';
 import { bucketsMax } from '../../timer/id.ts';
 import { withoutPassword } from '../address.ts';
+import { type Layout, layoutOf, metaOf, mustBeShard } from '../layout.ts';
 import { type Migration, readMigrations, type SeenMigration, unseenMigrations } from '../migrations.ts';
 import { connectFault, createFault, isServerError, statementFault } from './faults.ts';
 
@@ -10,16 +11,12 @@ export interface MigrateOptions {
   readonly url: string;
   /** The number of buckets of a database that is made now; without it, one, or 32 on Citus. */
   readonly buckets?: number;
-  /** The place of a database that is made now among several, from 0 on. */
+  /** The place of this database among several, from 0 on. */
   readonly shard?: number;
+  /** How many places DATABASE_URL has: noted in a database that is made now. */
+  readonly shards?: number;
   /** Where the numbered SQL files are; the engine's own, unless a test says otherwise. */
   readonly folder?: string;
-}
-
-/** What is fixed when the tables are made. */
-export interface Layout {
-  readonly buckets: number;
-  readonly shard: number;
 }
 
 /** Of the lock that migrations hold while they run: `Punc` in ASCII. Nothing else takes it. */
@@ -109,15 +106,16 @@ function notOurs(database: string, table: string): PunctualError {
 
 async function settleLayout(
   client: Client,
-  { buckets, shard = 0 }: Pick<MigrateOptions, 'buckets' | 'shard'>,
+  { buckets, shard = 0, shards = 1 }: Pick<MigrateOptions, 'buckets' | 'shard' | 'shards'>,
 ): Promise<void> {
   const { rowCount } = await client.query("SELECT 1 FROM pg_extension WHERE extname = 'citus'");
   const onCitus = rowCount === 1;
   const chosen = Math.min(bucketsMax, buckets ?? (onCitus ? bucketsOnCitus : bucketsDefault));
   for (const table of onCitus ? distributed : []) await distribute(client, table);
-  await client.query("INSERT INTO meta (name, value) VALUES ('program', 'punctual'), ('buckets', $1), ('shard', $2)", [
-    String(chosen),
-    String(shard),
+  const meta = metaOf({ buckets: chosen, shard, shards });
+  await client.query('INSERT INTO meta (name, value) SELECT * FROM unnest($1::text[], $2::text[])', [
+    meta.map(([name]) => name),
+    meta.map(([, value]) => value),
   ]);
 }
 
@@ -146,14 +144,10 @@ async function seenMigrations(client: Client, database: string): Promise<SeenMig
 }
 
 async function readLayout(client: Client, { database, shard }: { database: string; shard: number }): Promise<Layout> {
-  const { rows } = await client.query("SELECT name, value FROM meta WHERE name IN ('buckets', 'shard')");
-  const meta = new Map((rows as { name: string; value: string }[]).map(({ name, value }) => [name, Number(value)]));
-  const layout = { buckets: meta.get('buckets')!, shard: meta.get('shard')! };
-  if (layout.shard !== shard) {
-    throw new PunctualError('store_wrong_shard', {
-      message: `${database} was made as number ${layout.shard} of the databases in DATABASE_URL, and stands as number ${shard} there: put it back, and leave the place of one that is gone empty`,
-    });
-  }
+  const { rows } = await client.query({ text: 'SELECT name, value FROM meta', rowMode: 'array' });
+  const layout = layoutOf(rows as unknown as [string, string][]);
+  if (!layout) throw notOurs(database, 'meta');
+  mustBeShard(layout, shard, database);
   return layout;
 }
 

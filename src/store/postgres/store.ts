@@ -4,6 +4,7 @@ import type { Random } from '../../timer/random.ts';
 import type { EndedStatus, Idempotency, NewTimer, Status, Timer } from '../../timer/timer.ts';
 import { claimAcross, inEachBucket } from '../buckets.ts';
 import { InFlight } from '../in-flight.ts';
+import type { Layout } from '../layout.ts';
 import { listRows, type ReadRows } from '../listing.ts';
 import { decodeTimer, encodeSettlement, encodeTimer, type ListedRow, type SettlementRow } from '../rows.ts';
 import type {
@@ -26,7 +27,7 @@ import type {
 import type { Timing } from '../timing.ts';
 import { Connections } from './connections.ts';
 import { insert, keyUses } from './inserts.ts';
-import { type Layout, migrate } from './migrate.ts';
+import { migrate } from './migrate.ts';
 import { bodyOf, claimedOf, countsOf, deltas, type NumberedRows, resultsOf, timerRowOf } from './rows.ts';
 import type { StatementName } from './statements.ts';
 
@@ -38,6 +39,8 @@ export interface PostgresStoreOptions {
   readonly buckets?: number;
   /** The place of this database among several. */
   readonly shard?: number;
+  /** How many places DATABASE_URL has. */
+  readonly shards?: number;
   /** At most this many timers are looked at for one page of `list`. */
   readonly listRowsMax?: number;
 }
@@ -53,6 +56,8 @@ const foldRows = 1_000;
 export class PostgresStore implements Store {
   /** What is set on the server that weakens the promise. */
   readonly warnings: readonly string[];
+  /** How many places DATABASE_URL had when this database was made. */
+  readonly shardsWhenMade: number;
   readonly #connections: Connections;
   readonly #buckets: number;
   readonly #listRowsMax: number;
@@ -64,13 +69,14 @@ export class PostgresStore implements Store {
 
   private constructor(
     connections: Connections,
-    { buckets, warnings }: Layout & { warnings: readonly string[] },
+    { buckets, shards, warnings }: Layout & { warnings: readonly string[] },
     listRowsMax: number,
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
+    this.shardsWhenMade = shards;
   }
 
   /** Connects, makes what is missing, and brings the schema up to date. Throws a PunctualError that says what is wrong. */

@@ -10,7 +10,7 @@ export interface InserterOptions {
   /** In order of number. */
   readonly shards: readonly WatchedShard[];
   /** How many shards there were when the first key was used. */
-  readonly shardsAtStart: number;
+  readonly shardsAtStart: () => number;
   /** Which shard has the first turn. */
   readonly firstTurn: number;
 }
@@ -21,7 +21,7 @@ const keysAskedMax = 16;
 /** Decides where new timers live, and stores them there. */
 export class Inserter {
   readonly #shards: readonly WatchedShard[];
-  readonly #shardsAtStart: number;
+  readonly #shardsAtStart: () => number;
   #turn: number;
 
   constructor({ shards, shardsAtStart, firstTurn }: InserterOptions) {
@@ -114,7 +114,7 @@ export class Inserter {
   }
 
   #homesOf(tenant: string, { key }: Idempotency): Homes<WatchedShard> {
-    return homesOf({ tenant, key }, this.#shards, this.#shardsAtStart);
+    return homesOf({ tenant, key }, this.#shards, this.#shardsAtStart());
   }
 }
 

@@ -45,7 +45,7 @@ export interface ShardedStoreOptions {
    * How many shards there were when the first timer was stored; 1 where that is not known. Each time that the list has grown since, a key
    * may have had another home: these are asked before a create, which is refused while one of them is down.
    */
-  readonly shardsAtStart?: number;
+  readonly shardsAtStart?: () => number;
   /** After this time a shard counts as down that should have answered a list, counts, or the time, in milliseconds. */
   readonly answerMsMax?: number;
   /** Told when a shard goes down, with what it threw, and when it is up again. */
@@ -65,7 +65,7 @@ export class ShardedStore implements Store {
   #turn: number;
   #closed = false;
 
-  constructor({ shards, shardsAtStart = 1, answerMsMax = 2_000, ...watching }: ShardedStoreOptions) {
+  constructor({ shards, shardsAtStart = () => 1, answerMsMax = 2_000, ...watching }: ShardedStoreOptions) {
     if (shards.length > shardsMax) throw new RangeError(`there are at most ${shardsMax} shards`);
     this.#clock = watching.clock;
     this.#shards = shards.flatMap((shard, number) =>

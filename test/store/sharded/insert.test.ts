@@ -14,7 +14,7 @@ const plain = (count: number): NewTimer[] => Array.from({ length: count }, () =>
 /** A key with this home among three shards, and these earlier ones; found by trying. */
 async function keyWith(home: number, earlier: readonly number[], shardsAtStart = 1): Promise<string> {
   for (let index = 0; ; index++) {
-    const shards = new Shards(3, { shardsAtStart });
+    const shards = new Shards(3, { shardsAtStart: () => shardsAtStart });
     const [id] = await putEach(shards.store, keyed(`k${index}`));
     const asked = shards.databases.flatMap((database, number) => (database.count('findKey') > 0 ? [number] : []));
     if (shardOf(id!) === home && String(asked) === String(earlier)) return `k${index}`;
@@ -180,7 +180,7 @@ describe('timers with a key', () => {
   });
 
   it('are refused while their home is down, in time and with 503, and others are stored', async () => {
-    const shards = new Shards(3, { shardsAtStart: 3 });
+    const shards = new Shards(3, { shardsAtStart: () => 3 });
     const [dead, alive] = [await keyWith(1, [], 3), await keyWith(2, [], 3)];
     shards.databases[1]!.fail('before');
     for (let round = 0; round < 2; round++) {
@@ -231,16 +231,16 @@ describe('timers with a key', () => {
 
   it('are stored though an earlier home is down, where the list never was shorter', async () => {
     const key = await keyWith(2, [0]);
-    const shards = new Shards(3, { shardsAtStart: 3 });
+    const shards = new Shards(3, { shardsAtStart: () => 3 });
     shards.databases[0]!.fail('before');
     assert.deepEqual(shardsOf(await putEach(shards.store, keyed(key))), [2]);
   });
 
   it('leave a shard that drains, and are found there all the same', async () => {
-    const shards = new Shards(3, { shardsAtStart: 3 });
+    const shards = new Shards(3, { shardsAtStart: () => 3 });
     const keys = Array.from({ length: 30 }, (_, index) => `k${index}`);
     const before = await putEach(shards.store, ...keys.slice(0, 15).map((key) => keyed(key)));
-    const draining = shards.open({ draining: [1], shardsAtStart: 3 });
+    const draining = shards.open({ draining: [1], shardsAtStart: () => 3 });
     const results = await draining.insert(keys.map((key) => keyed(key)));
     for (const [index, result] of results.entries()) {
       assert.ok(result.kind === 'existing' || (result.kind === 'created' && shardOf(result.id) !== 1));
@@ -251,7 +251,7 @@ describe('timers with a key', () => {
   });
 
   it('keep their places in a batch, whatever becomes of each', async () => {
-    const shards = new Shards(3, { shardsAtStart: 3 });
+    const shards = new Shards(3, { shardsAtStart: () => 3 });
     const [one, two] = [await keyWith(0, [], 3), await keyWith(2, [], 3)];
     await putEach(shards.store, keyed(two));
     const results = await shards.store.insert([
@@ -283,7 +283,7 @@ describe('timers with a key', () => {
 
 describe('a batch of which nothing was stored', () => {
   it('says that it is not known where one part may have been', async () => {
-    const shards = new Shards(2, { shardsAtStart: 2 });
+    const shards = new Shards(2, { shardsAtStart: () => 2 });
     shards.databases[0]!.throwing('insert', new PunctualError('store_unavailable'));
     shards.databases[1]!.throwing('insert', new PunctualError('commit_unknown'));
     const timers = Array.from({ length: 8 }, (_, index) => keyed(`k${index}`));

@@ -1,17 +1,17 @@
 import type { EndedStatus } from '../../../timer/timer.ts';
-import { type Id, statement } from './text.ts';
+import { among, amongKeys, type Id, type KeyName, listed, listedKeys, statement } from './text.ts';
 
 /** timers' primary key, one row, which it locks; timers_claim. */
-export const takeOpen = (bucket: number, id: Id, claimNumber: number) =>
-  statement('DELETE FROM timers WHERE bucket = ? AND id = ? AND claim = ? AND held = 0', bucket, id, claimNumber);
+export const takeOpen = (bucket: number, id: Id, claim: number) =>
+  statement(`DELETE timers FROM ${among('timers')} WHERE claim = ? AND held = 0`, listed([id]), bucket, claim);
 
 /** history's primary key, one row, which it locks; history_ended. */
-export const takeEnded = (bucket: number, id: Id, claimNumber: number, status: EndedStatus) =>
+export const takeEnded = (bucket: number, id: Id, claim: number, status: EndedStatus) =>
   statement(
-    'DELETE FROM history WHERE bucket = ? AND id = ? AND claim = ? AND status = ?',
+    `DELETE \`history\` FROM ${among('history')} WHERE claim = ? AND status = ?`,
+    listed([id]),
     bucket,
-    id,
-    claimNumber,
+    claim,
     status,
   );
 
@@ -45,13 +45,8 @@ export const purgeable = (bucket: number, endedBefore: number, limit: number) =>
 
 /** history's primary key, one row for each; history_ended. */
 export const deleteEnded = (bucket: number, ids: readonly Id[]) =>
-  statement('DELETE `history` FROM `history` FORCE INDEX (PRIMARY) WHERE bucket = ? AND id IN (?)', bucket, ids);
+  statement(`DELETE \`history\` FROM ${among('history')}`, listed(ids), bucket);
 
 /** keys' primary key, one row for each. */
-export const deleteKeys = (bucket: number, tenant: string, keys: readonly string[]) =>
-  statement(
-    'DELETE `keys` FROM `keys` FORCE INDEX (PRIMARY) WHERE bucket = ? AND tenant = ? AND `key` IN (?)',
-    bucket,
-    tenant,
-    keys,
-  );
+export const deleteKeys = (bucket: number, names: readonly KeyName[]) =>
+  statement(`DELETE \`keys\` FROM ${amongKeys}`, listedKeys(names), bucket);

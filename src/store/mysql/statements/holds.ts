@@ -1,14 +1,13 @@
-import { type Given, givenTimers, type Id, statement } from './text.ts';
+import { among, type Given, givenTimers, type Id, listed, statement } from './text.ts';
 
-const isHeld = 'timers.held = 1 AND timers.owner = ? AND timers.claim = given.claim';
+const isHeld = 'timers.held = 1 AND timers.owner = ?';
 
-/** Who holds each: timers' primary key, in its order. Locks the rows, so that what is decided on them stays true. */
+/**
+ * Who holds each: timers' primary key, one row for each. Locks the rows, so that what is decided on them stays true: in the order of their
+ * ids, so that two of these never wait for each other crosswise.
+ */
 export const lockTimers = (bucket: number, ids: readonly Id[]) =>
-  statement(
-    'SELECT id, owner, claim FROM timers FORCE INDEX (PRIMARY) WHERE bucket = ? AND id IN (?) ORDER BY id FOR UPDATE',
-    bucket,
-    ids,
-  );
+  statement(`SELECT id, owner, claim FROM ${among('timers')} FOR UPDATE`, listed(ids.toSorted(Buffer.compare)), bucket);
 
 /** timers' primary key, one row for each. */
 export const begin = (bucket: number, owner: string, timers: readonly Given[]) =>

@@ -1,4 +1,4 @@
-import { type Id, statement } from './text.ts';
+import { among, amongKeys, type Id, type KeyName, listed, listedKeys, statement } from './text.ts';
 
 export type NewColumns = readonly [
   bucket: number,
@@ -26,17 +26,11 @@ export const insertTimers = (rows: readonly NewColumns[]) =>
 
 /** Which of these ids is stored: timers' primary key. */
 export const storedTimers = (bucket: number, ids: readonly Id[]) =>
-  statement('SELECT id FROM timers FORCE INDEX (PRIMARY) WHERE bucket = ? AND id IN (?)', bucket, ids);
+  statement(`SELECT id FROM ${among('timers')}`, listed(ids), bucket);
 
 /** keys' primary key, one row for each. Reads without locks. */
-export const findKeys = (bucket: number, tenant: string, keys: readonly string[]) =>
-  statement(
-    `SELECT tenant, \`key\`, id, fingerprint, due_at FROM \`keys\` FORCE INDEX (PRIMARY)
-    WHERE bucket = ? AND tenant = ? AND \`key\` IN (?)`,
-    bucket,
-    tenant,
-    keys,
-  );
+export const findKeys = (bucket: number, names: readonly KeyName[]) =>
+  statement(`SELECT tenant, \`key\`, id, fingerprint, due_at FROM ${amongKeys}`, listedKeys(names), bucket);
 
 export type KeyColumns = readonly [
   bucket: number,

@@ -1,4 +1,4 @@
-import { statement } from './text.ts';
+import { among, listed, statement } from './text.ts';
 
 export type LedgerColumns = readonly [
   bucket: number,
@@ -30,4 +30,4 @@ export const foldable = (bucket: number, limit: number) =>
 
 /** ledger's primary key, one row for each, all of which this transaction has locked. */
 export const deleteFolded = (bucket: number, seqs: readonly Uint8Array[]) =>
-  statement('DELETE ledger FROM ledger FORCE INDEX (PRIMARY) WHERE bucket = ? AND seq IN (?)', bucket, seqs);
+  statement(`DELETE ledger FROM ${among('ledger', 'seq')}`, listed(seqs), bucket);

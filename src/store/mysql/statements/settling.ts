@@ -1,5 +1,5 @@
 import type { EndedStatus } from '../../../timer/timer.ts';
-import { type Given, givenTimers, type Id, statement } from './text.ts';
+import { among, type Given, givenTimers, type Id, listed, statement } from './text.ts';
 
 const settledColumns = `, made INT UNSIGNED PATH '$[2]', max INT UNSIGNED PATH '$[3]', attempts MEDIUMTEXT PATH '$[4]',
   at BIGINT PATH '$[5]', status VARCHAR(9) PATH '$[6]'`;
@@ -15,22 +15,21 @@ export const settleEnded = (bucket: number, timers: readonly Given[]) =>
     SELECT timers.bucket, timers.id, timers.tenant, timers.\`key\`, timers.due_at, timers.retry_at, given.at, timers.claim,
       IF(given.status = 'uncertain', timers.begun, NULL), given.made, given.max, given.status,
       timers.url, given.attempts, timers.spec, timers.body
-    FROM ${givenTimers(settledColumns)} WHERE timers.claim = given.claim`,
+    FROM ${givenTimers(settledColumns)}`,
     JSON.stringify(timers),
     bucket,
   );
 
 /** timers' primary key, one row for each; timers_claim. */
 export const deleteTimers = (bucket: number, ids: readonly Id[]) =>
-  statement('DELETE timers FROM timers FORCE INDEX (PRIMARY) WHERE bucket = ? AND id IN (?)', bucket, ids);
+  statement(`DELETE timers FROM ${among('timers')}`, listed(ids), bucket);
 
 /** timers' primary key, one row for each; timers_claim. As settleEnded, with when to try again, and no status. */
 export const settleWaiting = (bucket: number, timers: readonly Given[]) =>
   statement(
     `UPDATE ${givenTimers(settledColumns)}
     SET timers.owner = NULL, timers.held = 0, timers.begun = NULL, timers.attempts_made = given.made, timers.attempts_max = given.max,
-      timers.attempts = given.attempts, timers.claim_at = given.at, timers.retry_at = given.at
-    WHERE timers.claim = given.claim`,
+      timers.attempts = given.attempts, timers.claim_at = given.at, timers.retry_at = given.at`,
     JSON.stringify(timers),
     bucket,
   );
@@ -38,19 +37,17 @@ export const settleWaiting = (bucket: number, timers: readonly Given[]) =>
 /** What became of open timers that were not held as a settlement says: timers' primary key, one row for each. */
 export const settledOpen = (bucket: number, ids: readonly Id[]) =>
   statement(
-    `SELECT id, attempts_made, attempts_max, attempts, retry_at, owner FROM timers FORCE INDEX (PRIMARY)
-    WHERE bucket = ? AND id IN (?)`,
+    `SELECT id, attempts_made, attempts_max, attempts, retry_at, owner FROM ${among('timers')}`,
+    listed(ids),
     bucket,
-    ids,
   );
 
-/** The same of ended ones: history's primary key, one row for each. Locks them, since an uncertain one may be resolved. */
+/** The same of ended ones: history's primary key, one row for each. Locks them, in the order of ids, since an uncertain one may be resolved. */
 export const settledEnded = (bucket: number, ids: readonly Id[]) =>
   statement(
-    `SELECT id, attempts_made, attempts_max, attempts, ended_at, status, begun FROM history FORCE INDEX (PRIMARY)
-    WHERE bucket = ? AND id IN (?) ORDER BY id FOR UPDATE`,
+    `SELECT id, attempts_made, attempts_max, attempts, ended_at, status, begun FROM ${among('history')} FOR UPDATE`,
+    listed(ids.toSorted(Buffer.compare)),
     bucket,
-    ids,
   );
 
 /** What a late settlement says of an uncertain timer. */

@@ -2,9 +2,7 @@ import { format, type SqlValue } from 'mysql2';
 
 // What the statements of this folder have in common. All run at READ COMMITTED, where InnoDB locks rows and never the gaps between them. What
 // a statement locks it keeps to the end of its transaction. Values are written into the text by mysql2, which is exact while sql_mode is the
-// one of session.ts. Where many rows are asked for by their keys the index is forced, since of a table that was small when it was last counted the
-// optimizer thinks that reading it whole is cheaper, and that would wait for every lock in it. (A DELETE takes such a hint in its form for
-// several tables only.)
+// one of session.ts.
 
 /** The 16 bytes of a timer's id. */
 export type Id = Uint8Array;
@@ -19,10 +17,42 @@ export const openColumns = `id, tenant, \`key\`, due_at, retry_at, claim_at, own
 /** A timer's id in hexadecimal digits and the claim number under which it is to be found; more columns behind. */
 export type Given = readonly [hex: string, claim: number, ...more: unknown[]];
 
+const found = (columns: string, table: string, key: string) =>
+  `JSON_TABLE(?, '$[*]' COLUMNS (${columns})) AS given
+  STRAIGHT_JOIN ${table} FORCE INDEX (PRIMARY) ON ${table}.bucket = ? AND ${key}`;
+
 /**
- * Timers joined with rows of a JSON array (`Given`, the first parameter; the second is the bucket), so that the statement's text stays the
- * same. The join begins with what is given and finds each timer by its primary key, whatever the optimizer thinks that JSON_TABLE returns.
+ * The rows of a table that are named by the rows of a JSON array (the first parameter; the second is the bucket), in the array's order. The
+ * join begins with what is given and finds each by its whole primary key. A list (`id IN (…)`) would be up to the optimizer: of a table that
+ * was small when it was last counted it thinks that reading a bucket from end to end is cheaper, which waits for every lock in it.
  */
+export const among = (table: 'timers' | 'history' | 'ledger', key: 'id' | 'seq' = 'id') =>
+  found("hex CHAR(32) PATH '$[0]'", table, `${table}.${key} = UNHEX(given.hex)`);
+
+/** The parameter for `among`. */
+export const listed = (ids: readonly Uint8Array[]): string => JSON.stringify(ids.map((id) => [id.toHex()]));
+
+/** As `among`, for timers under the claims that are given with them (`Given`), with more columns behind. */
 export const givenTimers = (columns = '') =>
-  `JSON_TABLE(?, '$[*]' COLUMNS (hex CHAR(32) PATH '$[0]', claim INT UNSIGNED PATH '$[1]'${columns})) AS given
-  STRAIGHT_JOIN timers FORCE INDEX (PRIMARY) ON timers.bucket = ? AND timers.id = UNHEX(given.hex)`;
+  found(
+    `hex CHAR(32) PATH '$[0]', claim INT UNSIGNED PATH '$[1]'${columns}`,
+    'timers',
+    'timers.id = UNHEX(given.hex) AND timers.claim = given.claim',
+  );
+
+/** A key as one process and another call it. */
+export interface KeyName {
+  readonly tenant: string;
+  readonly key: string;
+}
+
+/** As `among`, for idempotency keys. */
+export const amongKeys = found(
+  "tenant_hex VARCHAR(2040) PATH '$[0]', key_hex VARCHAR(2040) PATH '$[1]'",
+  '`keys`',
+  '`keys`.tenant = UNHEX(given.tenant_hex) AND `keys`.`key` = UNHEX(given.key_hex)',
+);
+
+/** The parameter for `amongKeys`. */
+export const listedKeys = (names: readonly KeyName[]): string =>
+  JSON.stringify(names.map(({ tenant, key }) => [Buffer.from(tenant).toHex(), Buffer.from(key).toHex()]));
