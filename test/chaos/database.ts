@@ -93,7 +93,7 @@ async function report({ fleet, receiver, apis }: Ground, { accepted, load, outag
     accepted,
     uncertain: new Set(await listIds(apis[1]!, 'uncertain')),
     received,
-    disturbances: [{ pid: undefined, from: outage.killedAt, until: outage.backAt }],
+    disturbances: [{ concerns: () => true, from: outage.killedAt, until: outage.backAt }],
   });
   const memory = await memoryReport(fleet, outage);
   const clients = load.figures();

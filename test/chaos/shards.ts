@@ -8,6 +8,7 @@ import { flat, type Report } from '../support/report.ts';
 import { type Ground, onGround } from './support/ground.ts';
 import { latenessOf } from './support/lateness.ts';
 import { allEnded, getJson, type Page, type Stats } from './support/punctual-api.ts';
+import type { Call } from './support/receiver.ts';
 import { statsReport } from './support/stats-report.ts';
 import { faultsOf, judge } from './support/verdict.ts';
 
@@ -68,7 +69,8 @@ async function report({ fleet, receiver, apis }: Ground, load: Load, outage: Out
   const { accepted } = load;
   const counted = await getJson<Stats>(`${apis.at(-1)}/stats?audit=true`);
   const received = await receiver.received();
-  const disturbances = [{ pid: undefined, from: outage.killedAt, until: outage.backAt }];
+  const concerns = ({ id }: Call) => shardOf(id as TimerId) === victim;
+  const disturbances = [{ concerns, from: outage.killedAt, until: outage.backAt }];
   const verdict = judge({ accepted, uncertain: new Set(), received, disturbances });
   // A create without a key whose commit nobody knows of may have been stored: nobody else is a stranger.
   const strangers = Math.max(0, verdict.strangers - load.unknown);

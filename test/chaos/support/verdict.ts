@@ -13,8 +13,8 @@ export interface Evidence {
 
 /** Something by which the answer to a call may get lost. */
 export interface Disturbance {
-  /** The process that it met; undefined where it met all of them. */
-  readonly pid: number | undefined;
+  /** Whether the answer to this call may have been lost by it, had it come at that time. */
+  readonly concerns: (call: Call) => boolean;
   /** Milliseconds since the epoch. A kill or a pause is the one moment in which it came. */
   readonly from: number;
   readonly until: number;
@@ -36,6 +36,8 @@ export interface Verdict {
   readonly repeatsUnexplained: number;
   /** The most time that passed between the answer to a call and the disturbance that made it be repeated: answered, but not yet on disk. */
   readonly answeredBeforeMsMax: number;
+  /** Calls of which nobody knows which process made them: any disturbance excuses them. */
+  readonly ofUnknownProcess: number;
   /** Calls whose `webhook-id` is not their timer's. */
   readonly wrongIds: number;
   /** Calls for timers whose create nobody was told to have succeeded. */
@@ -66,6 +68,7 @@ export function judge({ accepted, uncertain, received, disturbances }: Evidence)
     repeatsAtMostOnce: repeated.filter(({ id }) => accepted.get(id)?.delivery === 'at-most-once').length,
     repeatsUnexplained: beforeMs.filter((ms) => ms > settleMsMax).length,
     answeredBeforeMsMax: Math.max(0, ...beforeMs.filter(Number.isFinite)),
+    ofUnknownProcess: calls.filter(({ pid }) => pid === undefined).length,
     wrongIds,
     strangers: calls.filter(({ id }) => !accepted.has(id)).length,
     uncertain: uncertain.size,
@@ -74,14 +77,12 @@ export function judge({ accepted, uncertain, received, disturbances }: Evidence)
 }
 
 /**
- * How long before a disturbance of its process the call was answered: 0 where it was on the wire, Infinity where nothing disturbed it. A
- * call of an unknown process is excused by what happened to any.
+ * How long before a disturbance that concerns it the call was answered: 0 where it was on the wire, Infinity where nothing disturbed it.
  */
 export function answeredBeforeMs(call: Call, disturbances: readonly Disturbance[]): number {
-  const possible = disturbances.filter(({ pid, until }) => {
-    const isItsOwn = pid === undefined || call.pid === undefined || pid === call.pid;
-    return isItsOwn && call.arrivedAt <= until + seenLateMsMax;
-  });
+  const possible = disturbances.filter(
+    ({ concerns, until }) => concerns(call) && call.arrivedAt <= until + seenLateMsMax,
+  );
   return Math.min(Number.POSITIVE_INFINITY, ...possible.map(({ from }) => Math.max(0, from - call.answeredAt)));
 }
 
@@ -99,7 +100,9 @@ export function faultsOf(verdict: Verdict): string[] {
   return names.filter((name) => verdict[name] > 0).map((name) => `${verdict[name]} ${mustBeNone[name]}`);
 }
 
-/** Kills and pauses of processes, as disturbances. */
-export function disturbancesOf(interruptions: readonly Interruption[]): Disturbance[] {
-  return interruptions.map(({ pid, at }) => ({ pid, from: at, until: at }));
+/** Kills and pauses, which concern calls of that process, and those of which nobody knows whose they were. */
+export function disturbancesOf(interruptions: readonly Pick<Interruption, 'pid' | 'at'>[]): Disturbance[] {
+  return interruptions.map(({ pid, at }) => {
+    return { concerns: (call) => call.pid === undefined || call.pid === pid, from: at, until: at };
+  });
 }
