@@ -5,6 +5,7 @@ import type { Report } from '../support/report.ts';
 import type { ServerEngine } from '../support/servers/database-server.ts';
 import { createSpread } from './support/create-spread.ts';
 import { type Ground, onGround } from './support/ground.ts';
+import { timersHeldBy } from './support/held-timers.ts';
 import { latenessFigures, latenessOf } from './support/lateness.ts';
 import { allEnded, getJson, listIds, type Stats } from './support/punctual-api.ts';
 import { statsReport } from './support/stats-report.ts';
@@ -35,11 +36,13 @@ export function tormentControllers(options: ControllersOptions): Promise<Report>
     const firstDueAt = Date.now() + 3_000 + (options.timers / 1_000) * createMsPerThousand;
     const accepted = await createSpread(apis, { ...options, firstDueAt, receiverUrl: receiver.url });
     const createdMsAhead = firstDueAt - Date.now();
-    const struck = new Struck(ground.databaseUrls[0]!);
+    const heldBy = (pid: number) => timersHeldBy(ground.databaseUrls[0]!, pid);
+    const struck = new Struck(heldBy);
     await until(firstDueAt);
     await torment(fleet, {
       ...options,
       forMs: options.spanMs,
+      heldBy,
       onStruck: (interruption) => struck.note(interruption),
     });
     await allEnded(apis[0]!, { count: accepted.size, withinMs: endsWithinMs });

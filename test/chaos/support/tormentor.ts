@@ -6,6 +6,8 @@ export interface TormentOptions {
   readonly everyMs: number;
   readonly forMs: number;
   readonly pauseMs: number;
+  /** The ids of the timers that a process holds. */
+  readonly heldBy: (pid: number) => Promise<readonly string[]>;
   /** Told of each process that was killed or paused, when it can do no more. */
   readonly onStruck: (interruption: Interruption) => Promise<void>;
 }
@@ -20,10 +22,10 @@ export async function torment(fleet: ProcessFleet, options: TormentOptions): Pro
   const startedAt = performance.now();
   for (let round = 1; round * everyMs <= forMs; round++) {
     await delay(Math.max(0, startedAt + round * everyMs - performance.now()));
-    const victim = nextVictim(fleet, round);
+    const victim = await nextVictim(fleet, round, options);
     await onStruck(await fleet.kill(victim));
     await fleet.start(victim);
-    const next = nextToPause(fleet, victim, round);
+    const next = await nextToPause(fleet, victim, round, options);
     if (next !== undefined) resumptions.push(pauseFor(fleet, next, options));
   }
   await Promise.all(resumptions);
@@ -42,16 +44,33 @@ function inTurn(fleet: ProcessFleet, round: number): string[] {
   return [...names.slice(first), ...names.slice(0, first)];
 }
 
-/** One without which another still runs. It may be one that stands still: also that happens. */
-function nextVictim(fleet: ProcessFleet, round: number): string {
+/** Of those that run the one that it hurts most, if another still runs; else one that stands still: that happens too. */
+async function nextVictim(fleet: ProcessFleet, round: number, options: TormentOptions): Promise<string> {
   const names = inTurn(fleet, round);
-  const victim = names.find((name) => names.some((other) => other !== name && fleet.isRunning(other)));
-  if (victim === undefined) throw new Error('no controller runs');
-  return victim;
+  const running = names.filter((name) => fleet.isRunning(name));
+  if (running.length === 0) throw new Error('no controller runs');
+  if (running.length > 1) return busiest(fleet, running, options);
+  return names.find((name) => !running.includes(name))!;
 }
 
-/** One that runs besides another, if possible not the one that was just started. */
-function nextToPause(fleet: ProcessFleet, justStarted: string, round: number): string | undefined {
+/** The busiest of those that run, if possible not the one that was just started; none without which no other would run. */
+async function nextToPause(
+  fleet: ProcessFleet,
+  justStarted: string,
+  round: number,
+  options: TormentOptions,
+): Promise<string | undefined> {
   const running = inTurn(fleet, round).filter((name) => fleet.isRunning(name));
-  return running.length < 2 ? undefined : running.find((name) => name !== justStarted);
+  if (running.length < 2) return undefined;
+  return busiest(
+    fleet,
+    running.filter((name) => name !== justStarted),
+    options,
+  );
+}
+
+/** Controllers do not share the work evenly: who looks just behind another finds little. */
+async function busiest(fleet: ProcessFleet, names: readonly string[], { heldBy }: TormentOptions): Promise<string> {
+  const loads = await Promise.all(names.map(async (name) => ({ name, held: (await heldBy(fleet.pid(name)!)).length })));
+  return loads.toSorted((a, b) => b.held - a.held)[0]!.name;
 }
