@@ -39,14 +39,18 @@ export async function inEachBucket<T extends { readonly id: TimerId }, R>(
       bucket,
       group.map(({ item }) => item),
     ).catch((error: unknown) => {
-      throw done > 0 && error instanceof PunctualError
-        ? new PunctualError('commit_unknown', { message: error.message, cause: error })
-        : error;
+      throw done > 0 ? partlyDone(error) : error;
     });
     for (const [index, { place }] of group.entries()) results[place] = part[index]!;
     done++;
   }
   return results;
+}
+
+/** What an outage means to a verb of which a part was done before: nothing may be concluded from it. */
+export function partlyDone(error: unknown): unknown {
+  if (!(error instanceof PunctualError)) return error;
+  return new PunctualError('commit_unknown', { message: error.message, cause: error });
 }
 
 export interface ClaimAcross {

@@ -48,7 +48,11 @@ export function isUnknownDatabase(error: unknown): boolean {
 export function connectFault(error: unknown, database: string): PunctualError {
   if (error instanceof PunctualError) return error;
   if (isServerError(error) && denied.has(error.errno)) {
-    return fault('store_denied', error, `${database} does not let us in: check user and password in DATABASE_URL`);
+    return fault(
+      'store_denied',
+      error,
+      `${database} does not let us in: check user and password in DATABASE_URL, and the user's rights`,
+    );
   }
   return fault('store_unavailable', error, `${database} cannot be reached`);
 }

@@ -3,36 +3,50 @@ import { PunctualError } from '../../timer/errors.ts';
 import type { Random } from '../../timer/random.ts';
 import { withoutPassword } from '../address.ts';
 import { pause, type Timing } from '../timing.ts';
-import { commitFault, connectFault, isPassing, statementFault } from './faults.ts';
+import { commitFault, connectFault, isPassing, leavesConnection, statementFault } from './faults.ts';
 import { type StatementName, statements } from './statements.ts';
 
 /**
- * What connections are for, so that none waits for another kind: writes are short; reads may be long; the clock must not wait for anything,
- * or its answer is worth little.
+ * What connections are for, so that none waits for another kind: writes and reads are short; an audit is long; the clock must not wait for
+ * anything, or its answer is worth little.
  */
-export type Use = 'write' | 'read' | 'clock';
+export type Use = 'write' | 'read' | 'audit' | 'clock';
 
-/** How many connections there are of each kind, and how long an answer may take, in milliseconds. */
-const limits: Readonly<Record<Use, { readonly connections: number; readonly answerMsMax: number }>> = {
-  write: { connections: 8, answerMsMax: 10_000 },
-  read: { connections: 4, answerMsMax: 60_000 },
-  clock: { connections: 1, answerMsMax: 2_000 },
+const uses: readonly Use[] = ['write', 'read', 'audit', 'clock'];
+
+/** How many connections there are of each kind, and how many times as long as others their answers may take. */
+const limits: Readonly<Record<Use, { readonly connections: number; readonly patience: number }>> = {
+  write: { connections: 8, patience: 1 },
+  read: { connections: 4, patience: 1 },
+  audit: { connections: 1, patience: 6 },
+  clock: { connections: 1, patience: 0.2 },
 };
 
-/** How long a verb waits for a connection, in milliseconds. */
-const connectMsMax = 5_000;
+const answerMsDefault = 10_000;
 /** So often a transaction is tried that others got into the way of. */
 const triesMax = 5;
+/** An unused connection is asked by the system for a sign of life after this, in milliseconds. */
+export const keepAliveMs = 10_000;
+
+/**
+ * Plans go through the indexes whatever the statistics say: those of a table that was empty a minute ago are wrong, and a plan that scans is
+ * kept for as long as the session lives.
+ */
+export const planning = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_nestloop = off; SET enable_mergejoin = off;
+  SET plan_cache_mode = force_generic_plan; SET jit = off`;
 
 /**
  * What every session runs with.
  * - A commit is on the disk when it is answered, whatever the server's default is.
- * - Plans go through the indexes whatever the statistics say: those of a table that was empty a minute ago are wrong, and a plan that
- *   scans is kept for as long as the session lives.
+ * - The server gives up a little earlier than this process: what it says itself was not done is known not to be.
+ * - A process that stops in the middle of a transaction does not keep its locks.
  */
-export const session = `SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s';
-  SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_nestloop = off; SET enable_mergejoin = off;
-  SET plan_cache_mode = force_generic_plan; SET jit = off; SET timezone = 'UTC'`;
+function sessionFor(answerMsMax: number): string {
+  const milliseconds = (part: number) => Math.ceil(answerMsMax * part);
+  return `SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC';
+    SET statement_timeout = ${milliseconds(0.8)}; SET lock_timeout = ${milliseconds(0.5)};
+    SET idle_in_transaction_session_timeout = ${milliseconds(1)}; ${planning}`;
+}
 
 const int8 = 20;
 
@@ -41,6 +55,8 @@ export interface ConnectionsOptions {
   readonly url: string;
   readonly clock: Timing;
   readonly random: Random;
+  /** How long the server may take for an answer, in milliseconds; 10 s by default. A connection or a lock is waited for half as long. */
+  readonly answerMsMax?: number;
 }
 
 type Rows = readonly (readonly unknown[])[];
@@ -52,16 +68,17 @@ export type Run = (name: StatementName, values: readonly unknown[]) => Promise<R
 export class Connections {
   /** For messages: the address without the password. */
   readonly database: string;
-  readonly #options: ConnectionsOptions;
-  readonly #pools: Readonly<Record<Use, Pool>>;
+  readonly #options: Required<ConnectionsOptions>;
+  readonly #pools: Record<Use, Pool>;
   #underWay = 0;
   #whenIdle: (() => void)[] = [];
   #closed = false;
 
-  constructor(options: ConnectionsOptions) {
-    this.#options = options;
+  constructor({ answerMsMax = answerMsDefault, ...options }: ConnectionsOptions) {
+    this.#options = { ...options, answerMsMax };
     this.database = withoutPassword(options.url);
-    this.#pools = { write: poolOf(options, 'write'), read: poolOf(options, 'read'), clock: poolOf(options, 'clock') };
+    const [write, read, audit, clock] = uses.map((use) => poolOf(this.#options, use)) as [Pool, Pool, Pool, Pool];
+    this.#pools = { write, read, audit, clock };
   }
 
   /** Runs a statement that only reads. Throws a PunctualError. */
@@ -88,7 +105,8 @@ export class Connections {
           await client.query('COMMIT');
           return result;
         } catch (error) {
-          if (!committing) await client.query('ROLLBACK').catch(() => undefined);
+          // What is still under way, or nobody answers, ends with its connection.
+          if (!committing && leavesConnection(error)) await client.query('ROLLBACK');
           throw error;
         }
       });
@@ -118,10 +136,9 @@ export class Connections {
         client.release();
         return result;
       } catch (error) {
-        const found = isPassing(error) ? error : fault(error, this.database);
-        // A connection of which nobody knows what it is doing is of no more use.
-        client.release(found instanceof PunctualError && found.code !== 'internal' && found.code !== 'store_full');
-        throw found;
+        client.release(!leavesConnection(error));
+        if (!leavesConnection(error)) this.#replaceIdle();
+        throw isPassing(error) ? error : fault(error, this.database);
       }
     } finally {
       this.#underWay--;
@@ -129,15 +146,27 @@ export class Connections {
     }
   }
 
+  /** Where one connection has died, those that nobody uses have too, often without a word: none shall be met by one verb after another. */
+  #replaceIdle(): void {
+    for (const use of uses) {
+      const pool = this.#pools[use];
+      if (this.#closed || pool.idleCount === 0 || pool.waitingCount > 0) continue;
+      this.#pools[use] = poolOf(this.#options, use);
+      void pool.end().catch(() => undefined);
+    }
+  }
+
   /** A transaction that others got into the way of was rolled back as a whole: it is tried again, after a moment that chance chooses. */
   async #retried<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { clock, random, answerMsMax } = this.#options;
+    const since = clock.monotonic();
     for (let tries = 1; ; tries++) {
       try {
         return await work();
       } catch (error) {
         if (!isPassing(error)) throw error;
-        if (tries === triesMax) throw statementFault(error, this.database);
-        await pause(this.#options.clock, this.#options.random.fraction() * 10 * 2 ** tries);
+        if (tries === triesMax || clock.monotonic() - since >= answerMsMax) throw statementFault(error, this.database);
+        await pause(clock, random.fraction() * 10 * 2 ** tries);
       }
     }
   }
@@ -149,20 +178,25 @@ async function run(client: PoolClient, name: StatementName, values: readonly unk
   return result.rows;
 }
 
-function poolOf({ url }: ConnectionsOptions, use: Use): Pool {
+function poolOf({ url, answerMsMax }: Required<ConnectionsOptions>, use: Use): Pool {
+  const { connections, patience } = limits[use];
   const config: PoolConfig & { onConnect: (client: PoolClient) => Promise<unknown> } = {
     connectionString: url,
     application_name: `punctual ${use}`,
-    max: limits[use].connections,
+    max: connections,
     idleTimeoutMillis: 0,
-    connectionTimeoutMillis: connectMsMax,
-    query_timeout: limits[use].answerMsMax,
+    // A server that is gone does not say farewell: what is unused must not keep a process from ending.
+    allowExitOnIdle: true,
+    connectionTimeoutMillis: answerMsMax / 2,
+    query_timeout: answerMsMax * patience,
     keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
     types: { getTypeParser: (oid, format) => (oid === int8 ? Number : types.getTypeParser(oid, format)) as never },
-    onConnect: (client) => client.query(session),
+    onConnect: (client) => client.query(sessionFor(answerMsMax * patience)),
   };
   const pool = new Pool(config);
-  // A connection that breaks while nobody uses it is replaced when it is needed.
+  // A connection that breaks while nobody uses it is replaced when it is needed; what breaks one in use reaches the statement that waits.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

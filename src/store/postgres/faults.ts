@@ -18,7 +18,22 @@ export function isServerError(error: unknown): error is ServerError {
 const passing: ReadonlySet<string> = new Set(['40001', '40P01', '55P03']);
 
 export function isPassing(error: unknown): boolean {
-  return isServerError(error) && passing.has(error.code);
+  return isServerError(error) && passing.has(error.code) && !isLast(error);
+}
+
+/** Where a server does not speak English, its severities do not either: then these codes are taken for a session's end. */
+const lastCodes = /^(57P|08|53|58|XX|25P0[34])/;
+
+/** Whether it is the last that the session has said. */
+function isLast({ severity, code }: ServerError): boolean {
+  if (severity === 'ERROR') return false;
+  return severity === 'FATAL' || severity === 'PANIC' || lastCodes.test(code);
+}
+
+/** Whether the connection is as good as before the error: nothing is under way on it, and its server can do what is asked. */
+export function leavesConnection(error: unknown): boolean {
+  if (error instanceof PunctualError) return true;
+  return isServerError(error) && !isLast(error) && !away.has(error.code);
 }
 
 /** The user, its password, or its rights. */
@@ -55,7 +70,9 @@ export function createFault(error: unknown, database: string): PunctualError {
 /** The error of a statement, or of what came before the COMMIT of several: the server has rolled back, or will. */
 export function statementFault(error: unknown, database: string): PunctualError {
   if (error instanceof PunctualError) return error;
-  if (!isServerError(error)) return fault('store_unavailable', error, `${database} stopped answering`);
+  if (!isServerError(error) || isLast(error)) {
+    return fault('store_unavailable', error, `${database} stopped answering`);
+  }
   if (full.test(error.code)) return fault('store_full', error, `${database} cannot grow: free space on its disk`);
   if (error.code === '23505') return fault('internal', error, `stored already: ${error.detail ?? ''}`);
   if (denied.test(error.code)) {
@@ -71,7 +88,7 @@ export function statementFault(error: unknown, database: string): PunctualError 
  */
 export function commitFault(error: unknown, database: string): PunctualError {
   if (error instanceof PunctualError) return error;
-  if (isServerError(error) && error.severity === 'ERROR') return statementFault(error, database);
+  if (isServerError(error) && !isLast(error)) return statementFault(error, database);
   return fault('commit_unknown', error, `${database} went away during a commit`);
 }
 

@@ -49,8 +49,11 @@ export function deltas(from: EndedStatus | null, to: EndedStatus | null): number
   return counters.map((counter) => Number(counter === (to ?? 'open')) - Number(counter === (from ?? 'open')));
 }
 
-/** The rows of `counts` or `audit`, one for each bucket, as one. Sums of bigints come as text. */
-export function countsOf(rows: readonly (readonly (number | string | null)[])[]): Counts {
+/** A row of `counts` or `audit`. Sums of bigints come as text. */
+export type CountsRow = readonly (number | string | null)[];
+
+/** The rows of `counts` or `audit`, one for each bucket, as one. */
+export function countsOf(rows: readonly CountsRow[]): Counts {
   const sum = (column: number) => rows.reduce((total, row) => total + Number(row[column]), 0);
   const [accepted, open, done, failed, cancelled, uncertain, purged, executing, overdue] = Array.from(
     { length: 9 },

@@ -232,13 +232,11 @@ export const statements = {
       -- Purged timers have left no rows to count.
       (SELECT coalesce(sum(purged), 0) AS count FROM ledger WHERE bucket = $1) AS purged`,
 
-  // controllers' primary key, one row.
-  beat: `INSERT INTO controllers (owner, started_at, seen_at) VALUES ($1, $2, $3)
+  // controllers' primary key, one row; and all rows of controllers, a few. Passes over those that others are noting or forgetting.
+  beat: `WITH old AS (SELECT owner FROM controllers WHERE seen_at < $4 AND owner <> $1 FOR UPDATE SKIP LOCKED),
+    forgotten AS (DELETE FROM controllers WHERE owner IN (SELECT owner FROM old))
+    INSERT INTO controllers (owner, started_at, seen_at) VALUES ($1, $2, $3)
     ON CONFLICT (owner) DO UPDATE SET seen_at = excluded.seen_at`,
-
-  // All rows of controllers: a few. Passes over those that others are forgetting.
-  forgetControllers: `DELETE FROM controllers WHERE owner IN
-    (SELECT owner FROM controllers WHERE seen_at < $1 FOR UPDATE SKIP LOCKED)`,
 
   // All rows of controllers: a few.
   controllers: 'SELECT owner, started_at, seen_at FROM controllers WHERE seen_at >= $1 ORDER BY owner COLLATE "C"',

@@ -1,8 +1,7 @@
 import { bucketOf, type TimerId } from '../../timer/id.ts';
 import { bucketByteOfKey } from '../../timer/key.ts';
-import type { Random } from '../../timer/random.ts';
 import type { EndedStatus, Idempotency, NewTimer, Status, Timer } from '../../timer/timer.ts';
-import { claimAcross, inEachBucket } from '../buckets.ts';
+import { claimAcross, inEachBucket, partlyDone } from '../buckets.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Layout } from '../layout.ts';
 import { listRows, type ReadRows } from '../listing.ts';
@@ -24,17 +23,22 @@ import type {
   Release,
   Store,
 } from '../store.ts';
-import type { Timing } from '../timing.ts';
-import { Connections } from './connections.ts';
+import { Connections, type ConnectionsOptions } from './connections.ts';
 import { insert, keyUses } from './inserts.ts';
 import { migrate } from './migrate.ts';
-import { bodyOf, claimedOf, countsOf, deltas, type NumberedRows, resultsOf, timerRowOf } from './rows.ts';
+import {
+  bodyOf,
+  type CountsRow,
+  claimedOf,
+  countsOf,
+  deltas,
+  type NumberedRows,
+  resultsOf,
+  timerRowOf,
+} from './rows.ts';
 import type { StatementName } from './statements.ts';
 
-export interface PostgresStoreOptions {
-  readonly url: string;
-  readonly clock: Timing;
-  readonly random: Random;
+export interface PostgresStoreOptions extends ConnectionsOptions {
   /** The number of buckets of a database that is made now; see `migrate`. */
   readonly buckets?: number;
   /** The place of this database among several. */
@@ -170,25 +174,38 @@ export class PostgresStore implements Store {
   async purge({ endedBefore, limit }: { endedBefore: number; limit: number }): Promise<number> {
     let purged = 0;
     for (let bucket = 0; bucket < this.#buckets && purged < limit; bucket++) {
-      const [row] = await this.#connections.write('purge', [bucket, endedBefore, limit - purged]);
-      purged += row![0] as number;
+      try {
+        const [row] = await this.#connections.write('purge', [bucket, endedBefore, limit - purged]);
+        purged += row![0] as number;
+      } catch (error) {
+        // What is purged is purged; the next call meets the failure again.
+        if (purged === 0) throw error;
+        break;
+      }
     }
     if (purged > 0) this.#noteLedger();
     return purged;
   }
 
-  counts(nowMs: number): Promise<Counts> {
-    return this.#count('counts', nowMs);
+  async counts(nowMs: number): Promise<Counts> {
+    const buckets = Array.from({ length: this.#buckets }, (_, bucket) => bucket);
+    const rows = await Promise.all(buckets.map((bucket) => this.#connections.read('counts', [bucket, nowMs])));
+    return countsOf(rows.flat() as CountsRow[]);
   }
 
   audit(nowMs: number): Promise<Counts> {
-    return this.#audits.run(() => this.#count('audit', nowMs));
+    return this.#audits.run(async () => {
+      const rows: CountsRow[] = [];
+      for (let bucket = 0; bucket < this.#buckets; bucket++) {
+        rows.push(...((await this.#connections.read('audit', [bucket, nowMs], 'audit')) as CountsRow[]));
+      }
+      return countsOf(rows);
+    });
   }
 
   async beat(beat: { controller: ControllerNote; nowMs: number; forgetBefore: number }): Promise<void> {
     const { owner, startedAt } = beat.controller;
-    await this.#connections.write('beat', [owner, startedAt, beat.nowMs]);
-    await this.#connections.write('forgetControllers', [beat.forgetBefore]);
+    await this.#connections.write('beat', [owner, startedAt, beat.nowMs, beat.forgetBefore]);
   }
 
   async controllers(since: number): Promise<ControllerSeen[]> {
@@ -222,10 +239,14 @@ export class PostgresStore implements Store {
     const columns = Array.from({ length: 8 }, (_, column) => rows.map((row) => row[column]));
     const applied = await this.#connections.write('settle', [bucket, ...columns]);
     const results = resultsOf(applied as NumberedRows, rows.length);
-    for (const [index, row] of rows.entries()) {
-      if (results[index] === 'lost') results[index] = await this.#settleLate(bucket, row);
-    }
     this.#noteLedger();
+    try {
+      for (const [index, row] of rows.entries()) {
+        if (results[index] === 'lost') results[index] = await this.#settleLate(bucket, row);
+      }
+    } catch (error) {
+      throw results.includes('applied') ? partlyDone(error) : error;
+    }
     return results;
   }
 
@@ -233,10 +254,11 @@ export class PostgresStore implements Store {
   async #settleLate(bucket: number, row: SettlementRow): Promise<HoldResult> {
     const [id, , claim, made, max, attempts, status, at] = row;
     const values = [bucket, id, made, max, attempts, at];
+    // On the connections that write: behind reads it might wait for longer than leases last.
     const settled =
       status === null
-        ? await this.#connections.read('settledWaiting', values)
-        : await this.#connections.read('settledEnded', [...values, status]);
+        ? await this.#connections.read('settledWaiting', values, 'write')
+        : await this.#connections.read('settledEnded', [...values, status], 'write');
     if (settled.length === 1) return 'applied';
     const late = [...values, claim, ...deltas('uncertain', status)];
     const resolved =
@@ -244,12 +266,6 @@ export class PostgresStore implements Store {
         ? await this.#connections.write('settleLateWaiting', late)
         : await this.#connections.write('settleLateEnded', [...late, status]);
     return resolved.length === 1 ? 'applied' : 'lost';
-  }
-
-  async #count(name: 'counts' | 'audit', nowMs: number): Promise<Counts> {
-    const buckets = Array.from({ length: this.#buckets }, (_, bucket) => bucket);
-    const rows = await Promise.all(buckets.map((bucket) => this.#connections.read(name, [bucket, nowMs])));
-    return countsOf(rows.map(([row]) => row as readonly (number | string | null)[]));
   }
 
   /** Folds some of the ledger's rows in the background, now and then. What fails is left to the next time. */

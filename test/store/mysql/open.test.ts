@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseAddress } from '../../../src/store/mysql/address.ts';
 import { migrate, statementsOf } from '../../../src/store/mysql/migrate.ts';
-import { durabilityWarnings, mustBeNewEnough } from '../../../src/store/mysql/server.ts';
+import { durabilityWarnings, mustBeNewEnough, mustLogRows } from '../../../src/store/mysql/server.ts';
 import { MysqlStore } from '../../../src/store/mysql/store.ts';
 import { freshDatabase } from '../../support/servers/databases.ts';
 import { aNewTimer } from '../../support/timers.ts';
-import { type TestContext, t0 } from '../conformance.ts';
+import { aClaim, type TestContext, t0 } from '../conformance.ts';
 import { type Ask, connectTo, openStore, parts, unavailable } from './scratch.ts';
 
 const own = join(import.meta.dirname, '../../../src/store/mysql/migrations');
@@ -138,6 +138,20 @@ describe('opening a MySQL database', { skip: unavailable }, () => {
     });
   });
 
+  it('needs no rights but those to the database itself, which an administrator may have made', async (t) => {
+    const { url, ask } = await foreignDatabase(t);
+    const { name } = parseAddress(url);
+    const user = `'${name}'@'%'`;
+    await ask(`CREATE USER ${user} IDENTIFIED BY 'secret'`, `GRANT ALL PRIVILEGES ON ${name}.* TO ${user}`);
+    const theirs = Object.assign(new URL(url), { username: name, password: 'secret' });
+    const store = await openStore(t, { url: theirs.href });
+    assert.equal((await store.insert([aNewTimer(t0)]))[0]!.kind, 'created');
+    assert.equal((await store.claim(aClaim())).length, 1);
+    const other = Object.assign(new URL(theirs), { pathname: `/${name}_other` });
+    await assert.rejects(MysqlStore.open({ ...parts, url: other.href }), { code: 'store_denied', message: /rights/ });
+    await ask(`DROP USER ${user}`);
+  });
+
   it('says which server cannot be reached', async () => {
     await assert.rejects(
       MysqlStore.open({ ...parts, url: 'mysql://root:s3cret@127.0.0.1:1/db' }),
@@ -163,18 +177,38 @@ describe('opening a MySQL database', { skip: unavailable }, () => {
   });
 });
 
-describe('durability warnings', () => {
-  it('say nothing of a server that syncs every commit, with a log of changes or without', () => {
-    assert.deepEqual(durabilityWarnings(['1', '0', '0', '1']), []);
-    assert.deepEqual(durabilityWarnings(['1', '1', '1', 'ON']), []);
-    assert.deepEqual(durabilityWarnings(['1', 'OFF', '0', 'DETECT_AND_RECOVER']), []);
+describe('the settings of a server', () => {
+  const durable = {
+    innodb_flush_log_at_trx_commit: '1',
+    innodb_doublewrite: 'ON',
+    log_bin: 'ON',
+    sync_binlog: '1',
+    binlog_format: 'ROW',
+  };
+  const settings = (change: Partial<typeof durable> = {}) => new Map(Object.entries({ ...durable, ...change }));
+
+  it('give no reason to warn where every commit is synced, with a log of changes or without', () => {
+    assert.deepEqual(durabilityWarnings(settings()), []);
+    assert.deepEqual(durabilityWarnings(settings({ log_bin: 'OFF', sync_binlog: '0' })), []);
+    assert.deepEqual(durabilityWarnings(settings({ innodb_doublewrite: 'DETECT_AND_RECOVER' })), []);
+    assert.deepEqual(durabilityWarnings(new Map([['innodb_flush_log_at_trx_commit', '1']])), []);
   });
 
-  it('name each setting', () => {
-    assert.match(durabilityWarnings(['0', '0', '0', '1']).join(), /^innodb_flush_log_at_trx_commit is 0/);
-    assert.match(durabilityWarnings(['1', 'ON', '100', '1']).join(), /^sync_binlog is 100/);
-    assert.match(durabilityWarnings(['1', '0', '0', 'OFF']).join(), /^innodb_doublewrite is off/);
-    assert.equal(durabilityWarnings(['2', '1', '0', '0']).length, 3);
+  it('are each named where they weaken the promise', () => {
+    const warnings = (change: Partial<typeof durable>) => durabilityWarnings(settings(change)).join();
+    assert.match(warnings({ innodb_flush_log_at_trx_commit: '0' }), /^innodb_flush_log_at_trx_commit is 0/);
+    assert.match(warnings({ sync_binlog: '100' }), /^sync_binlog is 100/);
+    assert.match(warnings({ innodb_doublewrite: 'OFF' }), /^innodb_doublewrite is off/);
+  });
+
+  it('are refused where the server would refuse every write', () => {
+    mustLogRows(settings(), 'db');
+    mustLogRows(settings({ binlog_format: 'MIXED' }), 'db');
+    mustLogRows(settings({ binlog_format: 'STATEMENT', log_bin: 'OFF' }), 'db');
+    assert.throws(() => mustLogRows(settings({ binlog_format: 'STATEMENT' }), 'db'), {
+      code: 'invalid_configuration',
+      message: /binlog_format/,
+    });
   });
 });
 

@@ -67,6 +67,7 @@ describe('opening a PostgreSQL store', { skip: unavailable }, () => {
       { name: 'buckets', value: '3' },
       { name: 'program', value: 'punctual' },
       { name: 'shard', value: '0' },
+      { name: 'shards', value: '1' },
     ]);
     const { rows: migrations } = await client.query('SELECT number FROM migrations ORDER BY number');
     assert.deepEqual(migrations, [{ number: 1 }, { number: 2 }]);
@@ -185,8 +186,8 @@ describe('migrations of the PostgreSQL engine', { skip: unavailable }, () => {
     const folder = await copyOfMigrations(t);
     await migrate({ url, folder, buckets: 5 });
     await writeFile(join(folder, '9999_more.sql'), 'CREATE TABLE more (value integer)');
-    assert.deepEqual(await migrate({ url, folder }), { buckets: 5, shard: 0 });
-    assert.deepEqual(await migrate({ url, folder }), { buckets: 5, shard: 0 });
+    assert.deepEqual(await migrate({ url, folder }), { buckets: 5, shard: 0, shards: 1 });
+    assert.deepEqual(await migrate({ url, folder }), { buckets: 5, shard: 0, shards: 1 });
     const { rows } = await (await connectTo(t, url)).query('SELECT name FROM migrations ORDER BY number');
     assert.deepEqual(
       rows.map(({ name }) => name),
