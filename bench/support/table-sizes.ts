@@ -9,6 +9,8 @@ export interface TableSizes {
   readonly liveRows: number;
   /** Rows that wait to be vacuumed; 0 where the engine does not say. */
   readonly deadRows: number;
+  /** How often the server has vacuumed the table so far; null where it removes dead rows all the time. */
+  readonly vacuums: number | null;
 }
 
 const megabyte = 1024 * 1024;
@@ -17,10 +19,11 @@ const sizesOf: Readonly<Record<ServerEngine, string>> = {
   postgres: `
     SELECT pg_table_size('timers') AS table_bytes, pg_indexes_size('timers') AS index_bytes,
       (SELECT count(*) FROM timers) AS live_rows,
-      (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'timers') AS dead_rows`,
+      (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'timers') AS dead_rows,
+      (SELECT autovacuum_count FROM pg_stat_user_tables WHERE relname = 'timers') AS vacuums`,
   mysql: `
     SELECT data_length AS table_bytes, index_length AS index_bytes,
-      (SELECT count(*) FROM timers) AS live_rows, 0 AS dead_rows
+      (SELECT count(*) FROM timers) AS live_rows, 0 AS dead_rows, NULL AS vacuums
     FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'timers'`,
 };
 
@@ -32,5 +35,6 @@ export async function tableSizes(engine: ServerEngine, ask: Ask): Promise<TableS
     indexesMb: inMegabytes(row!.index_bytes),
     liveRows: Number(row!.live_rows),
     deadRows: Number(row!.dead_rows),
+    vacuums: row!.vacuums === null ? null : Number(row!.vacuums),
   };
 }

@@ -9,8 +9,8 @@ export interface Percentiles {
 /** The nearest-rank percentiles of the values, to one decimal. */
 export function percentilesOf(values: readonly number[]): Percentiles {
   const sorted = Float64Array.from(values).sort();
-  const at = (percent: number) =>
-    Math.round(sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? NaN);
+  const valueAt = (percent: number) => sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? NaN;
+  const at = (percent: number) => Math.round(valueAt(percent) * 10) / 10;
   return { p50: at(50), p90: at(90), p99: at(99), max: at(100) };
 }
 
