@@ -125,7 +125,7 @@ async function writeHeld(transaction: Transaction, { bucket, rows, entry }: Port
 }
 
 function givenOf({ id, claim, made, max, attempts, at, status }: Settling): Given {
-  return [hexOf(id), claim, made, max, attempts, at, status];
+  return [hexOf(id), claim, made, max, attempts ?? '', at, status];
 }
 
 /** Settlements of timers that are not held as they say: perhaps they have been written already, or come late for an uncertain one. */

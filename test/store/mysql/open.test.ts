@@ -144,12 +144,15 @@ describe('opening a MySQL database', { skip: unavailable }, () => {
     const user = `'${name}'@'%'`;
     await ask(`CREATE USER ${user} IDENTIFIED BY 'secret'`, `GRANT ALL PRIVILEGES ON ${name}.* TO ${user}`);
     const theirs = Object.assign(new URL(url), { username: name, password: 'secret' });
-    const store = await openStore(t, { url: theirs.href });
-    assert.equal((await store.insert([aNewTimer(t0)]))[0]!.kind, 'created');
-    assert.equal((await store.claim(aClaim())).length, 1);
     const other = Object.assign(new URL(theirs), { pathname: `/${name}_other` });
-    await assert.rejects(MysqlStore.open({ ...parts, url: other.href }), { code: 'store_denied', message: /rights/ });
-    await ask(`DROP USER ${user}`);
+    try {
+      const store = await openStore(t, { url: theirs.href });
+      assert.equal((await store.insert([aNewTimer(t0)]))[0]!.kind, 'created');
+      assert.equal((await store.claim(aClaim())).length, 1);
+      await assert.rejects(MysqlStore.open({ ...parts, url: other.href }), { code: 'store_denied', message: /rights/ });
+    } finally {
+      await ask(`DROP USER ${user}`);
+    }
   });
 
   it('says which server cannot be reached', async () => {

@@ -89,6 +89,19 @@ describe('what the MySQL engine keeps', { skip: unavailable }, () => {
     await checkLedger(store);
   });
 
+  it('keeps a settlement without attempts as one, and knows it again', async (t) => {
+    const store = await openStore(t);
+    await store.insert([aNewTimer(t0), aNewTimer(t0)]);
+    const nexts = [{ retryAt: t0 + 9 }, { ended: { status: 'failed', at: t0 } }] as const;
+    const settlements = (await store.claim(aClaim())).map(({ timer }, n) => ({
+      ...holdOf(timer),
+      settlement: { attempts: [], attemptsMade: 1, attemptsMax: 8, next: nexts[n]! },
+    }));
+    assert.deepEqual(await store.settle(settlements), ['applied', 'applied']);
+    for (const { id } of settlements) assert.deepEqual((await store.get(id))!.attempts, []);
+    assert.deepEqual(await store.settle(settlements), ['applied', 'applied']);
+  });
+
   it('claims no more than the bytes allow without reading the rest', async (t) => {
     const url = await freshDatabase('mysql', t);
     const store = await openStore(t, { url });

@@ -6,7 +6,8 @@ const settledColumns = `, made INT UNSIGNED PATH '$[2]', max INT UNSIGNED PATH '
 
 /**
  * Reads timers' primary key, one row for each, all of which this transaction has locked; writes history's and history_ended. Bodies are
- * copied inside the database. Behind the claim: attempts made, allowed, and on record; when it ended, and how.
+ * copied inside the database. Behind the claim: attempts made, allowed, and on record
+ * ('' for none: servers differ in what JSON's null is as text); when it ended, and how.
  */
 export const settleEnded = (bucket: number, timers: readonly Given[]) =>
   statement(
@@ -14,7 +15,7 @@ export const settleEnded = (bucket: number, timers: readonly Given[]) =>
       url, attempts, spec, body)
     SELECT timers.bucket, timers.id, timers.tenant, timers.\`key\`, timers.due_at, timers.retry_at, given.at, timers.claim,
       IF(given.status = 'uncertain', timers.begun, NULL), given.made, given.max, given.status,
-      timers.url, given.attempts, timers.spec, timers.body
+      timers.url, NULLIF(given.attempts, ''), timers.spec, timers.body
     FROM ${givenTimers(settledColumns)}`,
     JSON.stringify(timers),
     bucket,
@@ -29,7 +30,7 @@ export const settleWaiting = (bucket: number, timers: readonly Given[]) =>
   statement(
     `UPDATE ${givenTimers(settledColumns)}
     SET timers.owner = NULL, timers.held = 0, timers.begun = NULL, timers.attempts_made = given.made, timers.attempts_max = given.max,
-      timers.attempts = given.attempts, timers.claim_at = given.at, timers.retry_at = given.at`,
+      timers.attempts = NULLIF(given.attempts, ''), timers.claim_at = given.at, timers.retry_at = given.at`,
     JSON.stringify(timers),
     bucket,
   );
