@@ -5,6 +5,7 @@ import type { ControllerTelemetry } from '../telemetry/controller-telemetry.ts';
 import type { Random } from '../timer/random.ts';
 import { HttpSender } from '../webhook/http-sender.ts';
 import { Lanes } from '../webhook/lanes.ts';
+import type { Dispatcher } from '../webhook/sender.ts';
 import { TargetGuard } from '../webhook/target-guard.ts';
 import type { Databases } from './databases.ts';
 
@@ -33,13 +34,14 @@ export interface Fleet {
 export function startFleet(parts: FleetParts): Fleet {
   const { config, databases, random, telemetry, owner } = parts;
   const { sender, lanes } = buildLanes(parts);
+  const dispatcher = sharedBy(lanes, databases.shards.length);
   const share = Math.max(1, Math.floor(config.heldMax / databases.shards.length));
   const controllers = new Map(
     databases.shards.map(({ number, name, store, clock, wakeups }) => {
       const controller = new Controller({
         owner,
         store,
-        dispatcher: lanes,
+        dispatcher,
         clock,
         random,
         observer: databases.areSeveral ? telemetry.of(name) : telemetry,
@@ -60,6 +62,23 @@ export function startFleet(parts: FleetParts): Fleet {
       await sender.close();
       return left.reduce((sum, count) => sum + count, 0);
     },
+  };
+}
+
+/** The lanes as several controllers use them: they stop when the last of them has stopped. */
+function sharedBy(lanes: Lanes, controllers: number): Dispatcher {
+  let running = controllers;
+  return {
+    dispatch: (call, permit) => lanes.dispatch(call, permit),
+    get queued() {
+      return lanes.queued;
+    },
+    shareRates: (sharers) => lanes.shareRates(sharers),
+    stop() {
+      running--;
+      if (running === 0) lanes.stop();
+    },
+    cutOff: () => lanes.cutOff(),
   };
 }
 

@@ -17,12 +17,13 @@ const machineTicks: Ticks = { wall: () => Date.now(), steady: () => performance.
 const stepMsMin = 500;
 
 /**
- * The store's time on this machine: steady time plus a measured offset. Where the store turns out to be behind, `now` stands still until
- * the store has caught up, and `doubtMs` says how far ahead it is; it never steps back.
+ * The store's time on this machine: steady time plus a measured offset, and always the earliest that it can be: by this clock nothing is
+ * early by the store's. `doubtMs` says how much later it may be. Where the store turns out to be behind, `now` stands still until the
+ * store has caught up; it never steps back.
  */
 export class SystemClock implements Clock {
   readonly #ticks: Ticks;
-  /** Store's time minus steady time. */
+  /** Store's time minus steady time, at least; and how much more it may have been when it was measured. */
   #offset: number;
   #wallMinusSteady: number;
   #measuredDoubt = Number.POSITIVE_INFINITY;
@@ -37,7 +38,7 @@ export class SystemClock implements Clock {
   }
 
   now(): number {
-    this.#last = Math.max(this.#last, this.#ticks.steady() + this.#offset);
+    this.#last = Math.max(this.#last, this.#earliest(this.#ticks.steady()));
     return this.#last;
   }
 
@@ -51,8 +52,16 @@ export class SystemClock implements Clock {
     const stepped = this.#ticks.wall() - this.#ticks.steady() - this.#wallMinusSteady;
     if (Math.abs(stepped) > stepMsMin) return Number.POSITIVE_INFINITY;
     const steady = this.#ticks.steady();
-    const drift = (steady - this.#measuredAt) * driftMax;
-    return this.#measuredDoubt + drift + (this.now() - (steady + this.#offset));
+    return this.#measuredDoubt + 2 * this.#drift(steady) + (this.now() - this.#earliest(steady));
+  }
+
+  #earliest(steady: number): number {
+    return steady + this.#offset - this.#drift(steady);
+  }
+
+  /** How far the clocks may have moved apart since they were compared. */
+  #drift(steady: number): number {
+    return this.#measuredDoubt === Number.POSITIVE_INFINITY ? 0 : (steady - this.#measuredAt) * driftMax;
   }
 
   after(delayMs: number, run: () => void): () => void {
@@ -69,26 +78,32 @@ export class SystemClock implements Clock {
   }
 
   /**
-   * Measures the offset to the store: asks `storeTime` `samples` times and believes the quickest answer, at the middle of its round trip
-   * (Cristian's algorithm). Throws what `storeTime` throws.
+   * Measures the offset to the store: asks `storeTime` `samples` times. Each time was read between question and answer, so that it bounds the
+   * offset from both sides; the bounds that all have in common are what is known (Marzullo's algorithm, for sources that do not lie).
+   * Throws what `storeTime` throws.
    */
   async synchronise(storeTime: () => Promise<number>, samples = 3): Promise<void> {
-    let best: { offset: number; roundTrip: number; wallMinusSteady: number } | undefined;
+    let offset = Number.NEGATIVE_INFINITY;
+    let offsetMax = Number.POSITIVE_INFINITY;
+    // Read before the samples are taken, so that a machine which sleeps during one is found out by `doubtMs`.
+    const wallMinusSteady = this.#ticks.wall() - this.#ticks.steady();
+    if (samples < 1) throw new RangeError('samples must be at least 1');
     for (let sample = 0; sample < samples; sample++) {
-      // Read before the sample is taken, so that a machine which sleeps during it is found out by `doubtMs`.
-      const wallMinusSteady = this.#ticks.wall() - this.#ticks.steady();
       const before = this.#ticks.steady();
       const time = await storeTime();
-      const roundTrip = this.#ticks.steady() - before;
-      if (!best || roundTrip < best.roundTrip) {
-        best = { offset: time - (before + roundTrip / 2), roundTrip, wallMinusSteady };
+      const after = this.#ticks.steady();
+      // A store that was set between two samples contradicts itself: the newer one is right.
+      if (time - after > offsetMax || time - before < offset) {
+        offset = Number.NEGATIVE_INFINITY;
+        offsetMax = Number.POSITIVE_INFINITY;
       }
+      offset = Math.max(offset, time - after);
+      offsetMax = Math.min(offsetMax, time - before);
     }
-    if (!best) throw new RangeError('samples must be at least 1');
-    this.#offset = best.offset;
-    this.#measuredDoubt = best.roundTrip / 2;
+    this.#offset = offset;
+    this.#measuredDoubt = offsetMax - offset;
     this.#measuredAt = this.#ticks.steady();
-    this.#wallMinusSteady = best.wallMinusSteady;
+    this.#wallMinusSteady = wallMinusSteady;
   }
 }
 

@@ -25,6 +25,12 @@ export interface ControllerParts {
   readonly settings: ControllerSettings;
 }
 
+/**
+ * What is given back is claimed by another controller at its next look, and this much later at most, in milliseconds. What is due before
+ * that is still sent by the one that stops: a restart delays nothing.
+ */
+const handOverMs = 100;
+
 /** What came of calls that were cut off is written within this, or not at all, in milliseconds. */
 const lastWritesMs = 2_000;
 
@@ -119,14 +125,15 @@ export class Controller {
    * it all. Returns how many timers it could not write (the store is down): they are left to their leases.
    */
   async stop(graceMs: number): Promise<number> {
-    const grace = sleep(this.#parts.clock, graceMs, this.#stopped.signal);
+    const { clock, settings } = this.#parts;
+    const grace = sleep(clock, graceMs, this.#stopped.signal);
     this.#stopping.abort();
     this.#pause.wake();
     // What a claim that is under way still brings is given back as it comes.
-    this.#firer.stop();
-    await Promise.race([this.#claiming.then(() => this.#holds.empty()), grace]);
+    const handedOver = this.#firer.stop(this.storeIsUp ? settings.pollMs + handOverMs : 0);
+    await Promise.race([Promise.all([this.#claiming, handedOver]).then(() => this.#holds.empty()), grace]);
     if (this.#holds.size > 0) this.#parts.dispatcher.cutOff();
-    await Promise.race([this.#holds.empty(), sleep(this.#parts.clock, lastWritesMs)]);
+    await Promise.race([this.#holds.empty(), sleep(clock, lastWritesMs)]);
     this.#stopped.abort();
     await this.#caring;
     return this.#holds.size;

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock/clock.ts';
+import { type Clock, sleep } from '../clock/clock.ts';
 import type { Claimed, Hold, HoldResult } from '../store/store.ts';
 import { destinationOf } from '../timer/destination.ts';
 import type { Random } from '../timer/random.ts';
@@ -44,12 +44,28 @@ export class Firer {
     this.#fireDue();
   }
 
-  /** Gives back everything that is not yet due or not yet sent; what is on the wire goes on. */
-  stop(): void {
+  /**
+   * Gives back what is due later than `keepMs` from now. The rest is still sent at its time, and only then the lanes stop; what is on the
+   * wire goes on.
+   */
+  async stop(keepMs: number): Promise<void> {
+    const { clock, dispatcher } = this.#parts;
     this.#stopped = true;
+    const keptUntil = clock.now() + keepMs;
+    let lastAt = Number.NEGATIVE_INFINITY;
+    for (const [at, held] of this.#due.drain()) {
+      if (at > keptUntil) void this.#giveBack(held, attemptAt(held.timer));
+      else {
+        this.#due.push(at, held);
+        lastAt = Math.max(lastAt, at);
+      }
+    }
+    if (this.#due.size > 0) await sleep(clock, lastAt - clock.now());
+    this.#fireDue();
     this.#disarm?.();
-    this.#parts.dispatcher.stop();
-    for (const held of this.#due.drain()) void this.#giveBack(held, attemptAt(held.timer));
+    // A clock that is in doubt may have kept some from being sent.
+    for (const [, held] of this.#due.drain()) void this.#giveBack(held, attemptAt(held.timer));
+    dispatcher.stop();
   }
 
   #takeOne({ timer, claimableAt, takenFrom }: Claimed, leaseEndsAt: number): void {

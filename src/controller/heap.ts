@@ -34,11 +34,11 @@ export class Heap<T> {
     return top.value;
   }
 
-  /** Takes out everything, in no order. */
-  drain(): T[] {
-    const values = this.#entries.map((entry) => entry.value);
+  /** Takes out everything with its `at`, in no order. */
+  drain(): [at: number, value: T][] {
+    const all = this.#entries.map(({ at, value }): [number, T] => [at, value]);
     this.#entries = [];
-    return values;
+    return all;
   }
 
   #sinkFromTop(entry: { readonly at: number; readonly value: T }): void {

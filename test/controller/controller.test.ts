@@ -313,7 +313,8 @@ test('stopping gives back what is unsent, waits for what is on the wire, and set
   dispatcher.behaviour = () => answer.promise;
   controller.start();
   const onWire = await world.insert({ dueAt: world.clock.now() + 100 });
-  const unsent = await world.insert({ dueAt: world.clock.now() + 400 });
+  const soon = await world.insert({ dueAt: world.clock.now() + 450 });
+  const unsent = await world.insert({ dueAt: world.clock.now() + 690 });
   await world.clock.advance(200);
   let left: number | undefined;
   void controller.stop(10_000).then((count) => {
@@ -326,7 +327,11 @@ test('stopping gives back what is unsent, waits for what is on the wire, and set
   await world.clock.advance(1);
   assert.equal(left, 0);
   assert.equal(await world.status(onWire), 'done');
-  assert.equal(dispatcher.sent.length, 1);
+  assert.deepEqual(
+    dispatcher.sent.map(({ call }) => call.timer.id),
+    [onWire, soon],
+    'what nobody else would find in time is still sent',
+  );
 });
 
 test('stopping cuts off after its grace what is still on the wire, and records that its outcome is unknown', async () => {
