@@ -10,6 +10,8 @@ export function statsReport(stats: Stats, accepted: number): Pick<Report, 'figur
   if (stats.accepted !== accepted)
     faults.push(`the service counts ${stats.accepted} accepted timers, its clients ${accepted}`);
   if (done + uncertain !== accepted)
-    faults.push(`${accepted - done - uncertain} timers are neither done nor uncertain`);
+    faults.push(
+      `${accepted - done - uncertain} timers are neither done nor uncertain, but ${JSON.stringify({ waiting, executing, failed })}`,
+    );
   return { figures: { waiting, executing, done, failed, identityHolds, auditEqual: audit?.equal ?? null }, faults };
 }
