@@ -157,9 +157,15 @@ export async function listAll(store: Store, query: ListQuery): Promise<{ ids: Ti
 export type Places = 'one' | 'several';
 
 /** Registers the suite that every engine must pass. */
-export function storeConformance(name: string, open: OpenStore, places: Places = 'one'): void {
+export function storeConformance(
+  name: string,
+  open: OpenStore,
+  places: Places = 'one',
+  /** Why the store cannot be had here; false when it can. */
+  skip: string | false = false,
+): void {
   // Each test has a store of its own; those that open files wait for the disk most of the time.
-  describe(`${name} keeps the store's contract`, { concurrency: 8 }, () => {
+  describe(`${name} keeps the store's contract`, { concurrency: 8, skip }, () => {
     insertTests(open);
     if (places === 'one') onePlaceTests(open);
     keyTests(open);
