@@ -1,8 +1,9 @@
 // Do controllers that poll slow down creates while a million timers wait? npm run bench -- freeze --engine postgres
 import { setTimeout as delay } from 'node:timers/promises';
+import { fleetOf } from '../test/support/fleet-plan.ts';
 import { Load } from '../test/support/load.ts';
 import { median } from '../test/support/percentiles.ts';
-import { fleetOf, type ProcessFleet } from '../test/support/process-fleet.ts';
+import type { ProcessFleet } from '../test/support/process-fleet.ts';
 import type { Report } from '../test/support/report.ts';
 import type { ServerEngine } from '../test/support/servers/database-server.ts';
 import { type Ask, withClient } from './support/database-client.ts';

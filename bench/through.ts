@@ -1,6 +1,7 @@
 // Does anything slow down or grow while millions of timers pass through? npm run bench -- through --engine postgres
 import { setTimeout as delay } from 'node:timers/promises';
-import { fleetOf, type ProcessFleet } from '../test/support/process-fleet.ts';
+import { fleetOf } from '../test/support/fleet-plan.ts';
+import type { ProcessFleet } from '../test/support/process-fleet.ts';
 import type { Report } from '../test/support/report.ts';
 import type { ServerEngine } from '../test/support/servers/database-server.ts';
 import { CountingReceiver } from './support/counting-receiver.ts';

@@ -1,4 +1,5 @@
-import { type FleetPlan, ProcessFleet } from '../../test/support/process-fleet.ts';
+import type { FleetPlan } from '../../test/support/fleet-plan.ts';
+import { ProcessFleet } from '../../test/support/process-fleet.ts';
 import type { DatabaseServer, ServerEngine } from '../../test/support/servers/database-server.ts';
 import { startMysql } from '../../test/support/servers/mysql-server.ts';
 import { startPostgres } from '../../test/support/servers/postgres-server.ts';

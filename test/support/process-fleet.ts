@@ -1,22 +1,11 @@
+import type { FleetPlan, MemberRole } from './fleet-plan.ts';
 import { type Memory, memoryOf } from './memory.ts';
 import { type ProcessGuard, startProcessGuard } from './process-guard.ts';
-import { freePort, type Service, type ServiceOptions, startService } from './service.ts';
+import { freePort, type Service, startService } from './service.ts';
 
 /** How long a process may take to end in order after SIGTERM, in milliseconds: its grace, and some more. */
 const stopMsMax = 30_000;
 const outputCharsMax = 3_000;
-
-export type MemberRole = NonNullable<ServiceOptions['role']>;
-
-/** The processes of a fleet by their names. */
-export type FleetPlan = Readonly<Record<string, MemberRole>>;
-
-/** So many APIs and controllers, named `api-1`, `controller-1` and so on. */
-export function fleetOf(count: { readonly apis: number; readonly controllers: number }): FleetPlan {
-  const named = (role: MemberRole, many: number) =>
-    Array.from({ length: many }, (_, at) => [`${role}-${at + 1}`, role]);
-  return Object.fromEntries([...named('api', count.apis), ...named('controller', count.controllers)]);
-}
 
 /** A moment at which a process was killed or stopped. */
 export interface Interruption {

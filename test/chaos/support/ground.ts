@@ -1,4 +1,5 @@
-import { fleetOf, ProcessFleet } from '../../support/process-fleet.ts';
+import { fleetOf } from '../../support/fleet-plan.ts';
+import { ProcessFleet } from '../../support/process-fleet.ts';
 import type { DatabaseServer, ServerEngine } from '../../support/servers/database-server.ts';
 import { startMysql } from '../../support/servers/mysql-server.ts';
 import { startPostgres } from '../../support/servers/postgres-server.ts';
