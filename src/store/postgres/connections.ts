@@ -7,18 +7,20 @@ import { commitFault, connectFault, isPassing, leavesConnection, statementFault 
 import { type StatementName, statements } from './statements.ts';
 
 /**
- * What connections are for, so that none waits for another kind: writes and reads are short; an audit is long; the clock must not wait for
+ * What connections are for, so that none waits for another kind: writes and reads are short; an audit is long, and so may upkeep be; the clock must not wait for
  * anything, or its answer is worth little.
  */
-export type Use = 'write' | 'read' | 'audit' | 'clock';
+export type Use = 'write' | 'read' | 'audit' | 'upkeep' | 'clock';
 
-const uses: readonly Use[] = ['write', 'read', 'audit', 'clock'];
+const uses: readonly Use[] = ['write', 'read', 'audit', 'upkeep', 'clock'];
 
 /** How many connections there are of each kind, and how many times as long as others their answers may take. */
 const limits: Readonly<Record<Use, { readonly connections: number; readonly patience: number }>> = {
   write: { connections: 8, patience: 1 },
   read: { connections: 4, patience: 1 },
   audit: { connections: 1, patience: 6 },
+  // It is waited for when the store is closed; what takes longer is left to the server.
+  upkeep: { connections: 1, patience: 0.5 },
   clock: { connections: 1, patience: 0.2 },
 };
 
@@ -77,8 +79,8 @@ export class Connections {
   constructor({ answerMsMax = answerMsDefault, ...options }: ConnectionsOptions) {
     this.#options = { ...options, answerMsMax };
     this.database = withoutPassword(options.url);
-    const [write, read, audit, clock] = uses.map((use) => poolOf(this.#options, use)) as [Pool, Pool, Pool, Pool];
-    this.#pools = { write, read, audit, clock };
+    const pools = uses.map((use) => [use, poolOf(this.#options, use)]);
+    this.#pools = Object.fromEntries(pools) as Record<Use, Pool>;
   }
 
   /** Runs a statement that only reads. Throws a PunctualError. */

@@ -14,10 +14,15 @@ const timerColumns = (claimAt: string, owner: string) =>
 const counters = 'accepted, open, done, failed, cancelled, uncertain, purged';
 const sums = counters.replaceAll(/\w+/g, 'coalesce(sum($&), 0)');
 
-/** Adds to the ledger what `source` did, where it did anything; the deltas are seven parameters from `first` on, in the order of `counters`. */
+/**
+ * The last of a statement's CTEs, and the statement itself: adds to the ledger what `source` did, and gives a row where it did anything. The
+ * deltas are seven parameters from `first` on, in the order of `counters`.
+ */
 const noteFrom = (source: string, first: number) =>
-  `INSERT INTO ledger (bucket, ${counters})
-    SELECT $1, ${Array.from({ length: 7 }, (_, index) => `$${first + index}::bigint`).join(', ')} FROM ${source} RETURNING 1`;
+  `noted AS (
+      INSERT INTO ledger (bucket, ${counters})
+      SELECT $1, ${Array.from({ length: 7 }, (_, index) => `$${first + index}::bigint`).join(', ')} FROM ${source})
+    SELECT 1 FROM ${source}`;
 
 const given = `given AS (
   SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::text[], $8::text[], $9::bytea[], $10::text[])
@@ -35,8 +40,9 @@ const listEnded = `SELECT id, tenant, due_at, retry_at, ended_at, NULL, attempts
 
 export const statements = {
   // timers' primary key, at its end (ids grow), and timers_free. Locks nothing that exists.
-  insert: `WITH ${given}, put AS (${newTimers('')})
-    INSERT INTO ledger (bucket, ${counters}) SELECT $1, count(*), count(*), 0, 0, 0, 0, 0 FROM put`,
+  insert: `WITH ${given}, put AS (${newTimers('')}),
+    noted AS (INSERT INTO ledger (bucket, ${counters}) SELECT $1, count(*), count(*), 0, 0, 0, 0, 0 FROM put)
+    SELECT count(*) FROM put`,
 
   // keys' primary key, in its order, so that two of these never wait for each other crosswise; then as `insert`, for those whose key is new.
   insertKeyed: `WITH ${given}, fresh AS (
@@ -133,14 +139,14 @@ export const statements = {
       DELETE FROM history WHERE bucket = $1 AND id = $2 AND status = 'uncertain' AND begun = $7 RETURNING *),
     put AS (
       INSERT INTO timers (bucket, id, tenant, key, due_at, retry_at, claim_at, claim, attempts_made, attempts_max, url, attempts, spec, body)
-      SELECT bucket, id, tenant, key, due_at, $6, $6, claim + 1, $3, $4, url, $5, spec, body FROM gone)
+      SELECT bucket, id, tenant, key, due_at, $6, $6, claim + 1, $3, $4, url, $5, spec, body FROM gone),
     ${noteFrom('gone', 8)}`,
 
   // history's primary key, one row; history_ended. $7 the claim that was begun; deltas from $8 on, then the status.
   settleLateEnded: `WITH late AS (
       UPDATE history SET attempts_made = $3, attempts_max = $4, attempts = $5, ended_at = $6, status = $15,
         claim = claim + 1, begun = CASE WHEN $15 = 'uncertain' THEN begun END
-      WHERE bucket = $1 AND id = $2 AND status = 'uncertain' AND begun = $7 RETURNING 1)
+      WHERE bucket = $1 AND id = $2 AND status = 'uncertain' AND begun = $7 RETURNING 1),
     ${noteFrom('late', 8)}`,
 
   // timers' primary key, one row; timers_free. $2 id, $3 the claim that was read, $4 to $16 the columns as they shall be.
@@ -153,7 +159,7 @@ export const statements = {
     put AS (
       INSERT INTO history (bucket, id, tenant, key, due_at, retry_at, ended_at, claim, begun, attempts_made, attempts_max, url, attempts,
         spec, body, status)
-      SELECT $1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM gone)
+      SELECT $1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM gone),
     ${noteFrom('gone', 18)}`,
 
   // history's primary key, one row, which moves back to timers. As changeOpen; $17 the status that was read, deltas from $18 on.
@@ -161,14 +167,14 @@ export const statements = {
     put AS (
       INSERT INTO timers (bucket, id, tenant, key, due_at, retry_at, claim_at, claim, begun, attempts_made, attempts_max, url, attempts,
         spec, body)
-      SELECT $1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM gone)
+      SELECT $1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM gone),
     ${noteFrom('gone', 18)}`,
 
   // history's primary key, one row; history_ended. As changeOpen; $17 the status that was read, deltas from $18 on, then the new status.
   changeEnded: `WITH changed AS (
       UPDATE history SET tenant = $4, key = $5, due_at = $6, retry_at = $7, ended_at = $8, claim = $9, begun = $10,
         attempts_made = $11, attempts_max = $12, url = $13, attempts = $14, spec = $15, body = $16, status = $25
-      WHERE bucket = $1 AND id = $2 AND claim = $3 AND status = $17 RETURNING 1)
+      WHERE bucket = $1 AND id = $2 AND claim = $3 AND status = $17 RETURNING 1),
     ${noteFrom('changed', 18)}`,
 
   // Walks history_ended from its old end, and passes over what others are purging; history's and keys' primary keys.
@@ -191,8 +197,9 @@ export const statements = {
   // Walks ledger's primary key from its old end, and passes over rows that others are folding. $2 limit.
   fold: `WITH old AS (SELECT seq FROM ledger WHERE bucket = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED),
     gone AS (
-      DELETE FROM ledger WHERE bucket = $1 AND seq = ANY(ARRAY(SELECT seq FROM old)) RETURNING ${counters})
-    INSERT INTO ledger (bucket, ${counters}) SELECT $1, ${sums} FROM gone HAVING count(*) > 0`,
+      DELETE FROM ledger WHERE bucket = $1 AND seq = ANY(ARRAY(SELECT seq FROM old)) RETURNING ${counters}),
+    noted AS (INSERT INTO ledger (bucket, ${counters}) SELECT $1, ${sums} FROM gone HAVING count(*) > 0)
+    SELECT count(*) FROM gone`,
 
   // timers' and history's primary keys, at one moment: a timer that moves between them meanwhile is in one of them. $2 id.
   get: `SELECT ${timerColumns('timers.claim_at', 'timers.owner')}, NULL FROM timers WHERE bucket = $1 AND id = $2
@@ -240,6 +247,12 @@ export const statements = {
 
   // All rows of controllers: a few.
   controllers: 'SELECT owner, started_at, seen_at FROM controllers WHERE seen_at >= $1 ORDER BY owner COLLATE "C"',
+
+  // pg_class' own index, one row: how many rows `timers` has, as far as the server knows.
+  timersSize: "SELECT reltuples::float8 FROM pg_class WHERE oid = 'timers'::regclass",
+
+  // Walks the whole table but for pages without useless rows. Locks out other vacuums and changes of the schema, no statement of Punctual.
+  cleanTimers: 'VACUUM (SKIP_LOCKED, TRUNCATE false) timers',
 
   // Touches no table.
   durability: "SELECT current_setting('fsync'), current_setting('full_page_writes')",

@@ -37,6 +37,7 @@ import {
   timerRowOf,
 } from './rows.ts';
 import type { StatementName } from './statements.ts';
+import { Upkeep } from './upkeep.ts';
 
 export interface PostgresStoreOptions extends ConnectionsOptions {
   /** The number of buckets of a database that is made now; see `migrate`. */
@@ -51,10 +52,6 @@ export interface PostgresStoreOptions extends ConnectionsOptions {
 
 /** Earlier than every instant: what PostgreSQL gets for -Infinity. */
 const never = -1;
-/** After so many transactions that wrote to the ledger, this process folds some of its rows. */
-const foldEvery = 200;
-/** So many rows are folded at a time. */
-const foldRows = 1_000;
 
 /** Timers on a PostgreSQL server, or on a Citus cluster: as many processes as like work on one database. */
 export class PostgresStore implements Store {
@@ -64,12 +61,11 @@ export class PostgresStore implements Store {
   readonly shardsWhenMade: number;
   readonly #connections: Connections;
   readonly #buckets: number;
+  readonly #upkeep: Upkeep;
   readonly #listRowsMax: number;
   readonly #lists = new InFlight({ max: 8, refusal: '8 lists are being read already: try again in a moment' });
   readonly #audits = new InFlight({ max: 1, refusal: 'the timers are being counted already: try again later' });
   #claims = 0;
-  #unfolded = 0;
-  #folding = false;
 
   private constructor(
     connections: Connections,
@@ -78,6 +74,7 @@ export class PostgresStore implements Store {
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
+    this.#upkeep = new Upkeep(connections, buckets);
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
     this.shardsWhenMade = shards;
@@ -98,7 +95,7 @@ export class PostgresStore implements Store {
 
   async insert(timers: readonly NewTimer[]): Promise<InsertResult[]> {
     const results = await insert(this.#connections, timers, this.#buckets);
-    this.#noteLedger();
+    this.#upkeep.ledgerGrew();
     return results;
   }
 
@@ -138,7 +135,7 @@ export class PostgresStore implements Store {
     const where = [bucketOf(id, this.#buckets), id, before.claim];
     const columns = [tenant, key, dueAt, retryAt, at, claim, begun, made, max, url, attempts, spec, bodyOf(body)];
     const rows = await this.#connections.write(changeOf(from, to), [...where, ...columns, ...moveValues(from, to)]);
-    if (from !== to) this.#noteLedger();
+    if (from !== to) this.#upkeep.ledgerGrew();
     return rows.length === 1 ? 'applied' : 'lost';
   }
 
@@ -148,7 +145,9 @@ export class PostgresStore implements Store {
       { owner, horizonAt, expiredBy, limit, leaseUntil, bytesMax }: ClaimRequest,
     ) => {
       const values = [bucket, horizonAt, Math.max(never, expiredBy), limit, owner, leaseUntil, bytesMax];
-      return claimedOf(await this.#connections.write('claim', values));
+      const claimed = claimedOf(await this.#connections.write('claim', values));
+      this.#upkeep.rowsDied(claimed.length);
+      return claimed;
     };
     return claimAcross(request, { buckets: this.#buckets, first: this.#claims++ % this.#buckets, claim });
   }
@@ -183,7 +182,7 @@ export class PostgresStore implements Store {
         break;
       }
     }
-    if (purged > 0) this.#noteLedger();
+    if (purged > 0) this.#upkeep.ledgerGrew();
     return purged;
   }
 
@@ -239,7 +238,8 @@ export class PostgresStore implements Store {
     const columns = Array.from({ length: 8 }, (_, column) => rows.map((row) => row[column]));
     const applied = await this.#connections.write('settle', [bucket, ...columns]);
     const results = resultsOf(applied as NumberedRows, rows.length);
-    this.#noteLedger();
+    this.#upkeep.ledgerGrew();
+    this.#upkeep.rowsDied(applied.length);
     try {
       for (const [index, row] of rows.entries()) {
         if (results[index] === 'lost') results[index] = await this.#settleLate(bucket, row);
@@ -266,22 +266,6 @@ export class PostgresStore implements Store {
         ? await this.#connections.write('settleLateWaiting', late)
         : await this.#connections.write('settleLateEnded', [...late, status]);
     return resolved.length === 1 ? 'applied' : 'lost';
-  }
-
-  /** Folds some of the ledger's rows in the background, now and then. What fails is left to the next time. */
-  #noteLedger(): void {
-    if (++this.#unfolded < foldEvery || this.#folding) return;
-    this.#unfolded = 0;
-    this.#folding = true;
-    void this.#fold().finally(() => {
-      this.#folding = false;
-    });
-  }
-
-  async #fold(): Promise<void> {
-    for (let bucket = 0; bucket < this.#buckets; bucket++) {
-      await this.#connections.write('fold', [bucket, foldRows]).catch(() => undefined);
-    }
   }
 }
 
