@@ -37,6 +37,10 @@ export const keepAliveMs = 10_000;
 export const planning = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_nestloop = off; SET enable_mergejoin = off;
   SET plan_cache_mode = force_generic_plan; SET jit = off`;
 
+/** Citus cannot plan a statement that changes several tables, nor tell which node a batch concerns, before it has seen the bucket's number. */
+const planningOnCitus =
+  "SELECT set_config('plan_cache_mode', 'force_custom_plan', false) FROM pg_extension WHERE extname = 'citus'";
+
 /**
  * What every session runs with.
  * - A commit is on the disk when it is answered, whatever the server's default is.
@@ -47,7 +51,7 @@ function sessionFor(answerMsMax: number): string {
   const milliseconds = (part: number) => Math.ceil(answerMsMax * part);
   return `SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC';
     SET statement_timeout = ${milliseconds(0.8)}; SET lock_timeout = ${milliseconds(0.5)};
-    SET idle_in_transaction_session_timeout = ${milliseconds(1)}; ${planning}`;
+    SET idle_in_transaction_session_timeout = ${milliseconds(1)}; ${planning}; ${planningOnCitus}`;
 }
 
 const int8 = 20;
