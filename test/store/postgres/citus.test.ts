@@ -51,14 +51,13 @@ describe('Citus', { skip: coordinator ? false : 'CITUS_URL is not set' }, () => 
   storeConformance(
     'PostgresStore on Citus',
     async (context, options) => {
-      let url: string | undefined;
       // The store has to be closed first.
       const cleanups: (() => void | Promise<void>)[] = [];
       context.after(async () => {
         for (const clean of cleanups.reverse()) await clean();
       });
       const inner: TestContext = { after: (clean) => void cleanups.push(clean) };
-      url = await citusDatabase(inner);
+      const url = await citusDatabase(inner);
       return openStore(inner, { ...options, url });
     },
     'several',
