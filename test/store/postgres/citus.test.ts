@@ -26,6 +26,12 @@ function inDatabase(url: string, name: string): URL {
   return there;
 }
 
+/** A node, as Citus' functions take it. */
+function addressOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `'${hostname}', ${port || 5432}`;
+}
+
 /** The databases of a cluster. Making one takes seconds, so that tests hand them on, emptied. */
 class Cluster {
   readonly #nodes = [coordinator!, ...workers];
@@ -64,11 +70,9 @@ class Cluster {
       await run(inDatabase(node, name).href, 'CREATE EXTENSION citus');
     }
     const there = inDatabase(coordinator!, name);
-    const adds = workers.map((worker) => {
-      const { hostname, port } = new URL(worker);
-      return `SELECT citus_add_node('${hostname}', ${port || 5432})`;
-    });
-    await run(there.href, `SELECT citus_set_coordinator_host('${there.hostname}', ${there.port || 5432})`, ...adds);
+    const adds = workers.map((worker) => `SELECT citus_add_node(${addressOf(worker)})`);
+    const keepsShards = `SELECT citus_set_node_property(${addressOf(there.href)}, 'shouldhaveshards', ${workers.length === 0})`;
+    await run(there.href, `SELECT citus_set_coordinator_host(${addressOf(there.href)})`, keepsShards, ...adds);
     return there.href;
   }
 }
