@@ -14,10 +14,16 @@ export function isServerError(error: unknown): error is ServerError {
   return error instanceof Error && 'severity' in error && 'code' in error && typeof error.code === 'string';
 }
 
+/** What a transaction throws that met something which is gone by now: it is to be run again from its beginning. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+}
+
 /** Failures of a whole transaction that may not repeat: serialization, deadlock, lock timeout. Nothing was done. */
 const passing: ReadonlySet<string> = new Set(['40001', '40P01', '55P03']);
 
 export function isPassing(error: unknown): boolean {
+  if (error instanceof Overtaken) return true;
   return isServerError(error) && passing.has(error.code) && !isLast(error);
 }
 
@@ -32,7 +38,7 @@ function isLast({ severity, code }: ServerError): boolean {
 
 /** Whether the connection is as good as before the error: nothing is under way on it, and its server can do what is asked. */
 export function leavesConnection(error: unknown): boolean {
-  if (error instanceof PunctualError) return true;
+  if (error instanceof PunctualError || error instanceof Overtaken) return true;
   return isServerError(error) && !isLast(error) && !away.has(error.code);
 }
 
@@ -70,6 +76,7 @@ export function createFault(error: unknown, database: string): PunctualError {
 /** The error of a statement, or of what came before the COMMIT of several: the server has rolled back, or will. */
 export function statementFault(error: unknown, database: string): PunctualError {
   if (error instanceof PunctualError) return error;
+  if (error instanceof Overtaken) return fault('store_unavailable', error, `${database} is changing too fast`);
   if (!isServerError(error) || isLast(error)) {
     return fault('store_unavailable', error, `${database} stopped answering`);
   }

@@ -1,14 +1,11 @@
-import { PunctualError } from '../../timer/errors.ts';
 import type { TimerId } from '../../timer/id.ts';
 import type { Idempotency, NewTimer } from '../../timer/timer.ts';
 import { byBucket } from '../buckets.ts';
 import { encodeNew } from '../rows.ts';
 import type { InsertResult, KeyUse } from '../store.ts';
 import type { Connections, Run } from './connections.ts';
+import { Overtaken } from './faults.ts';
 import { bodyOf, type KeyRow } from './rows.ts';
-
-/** So often a key that was freed by a purge, between being met and being read, is tried again. */
-const triesMax = 3;
 
 /** Stores new timers, in one commit. */
 export async function insert(
@@ -41,18 +38,18 @@ async function insertInto(bucket: number, timers: readonly NewTimer[], run: Run)
     await run('insert', [bucket, ...columnsOf(timers)]);
     return timers.map(({ id }) => created(id));
   }
-  const results = new Map<NewTimer, InsertResult>();
-  for (let tries = 0, left = timers; left.length > 0; tries++) {
-    if (tries === triesMax) throw new PunctualError('overloaded');
-    const rows = await run('insertKeyed', [bucket, ...columnsOf(left)]);
-    const stored = new Set(rows.map(([id]) => id));
-    const met = left.filter(({ id }) => !stored.has(id));
-    const uses = await usesOf(bucket, met as readonly Keyed[], run);
-    for (const timer of left) if (stored.has(timer.id)) results.set(timer, created(timer.id));
-    for (const [index, timer] of met.entries()) if (uses[index]) results.set(timer, uses[index]);
-    left = met.filter((_, index) => !uses[index]);
-  }
-  return timers.map((timer) => results.get(timer)!);
+  const rows = await run('insertKeyed', [bucket, ...columnsOf(timers)]);
+  const stored = new Set(rows.map(([id]) => id));
+  const met = timers.filter(({ id }) => !stored.has(id));
+  const uses = await usesOf(bucket, met as readonly Keyed[], run);
+  const useOf = new Map(met.map((timer, index) => [timer, uses[index]]));
+  return timers.map((timer) => {
+    if (stored.has(timer.id)) return created(timer.id);
+    const use = useOf.get(timer);
+    // To use the key now would be to lock it out of order, behind others that this transaction has used.
+    if (!use) throw new Overtaken('a key was freed between being met and being read');
+    return use;
+  });
 }
 
 interface Keyed {
@@ -74,12 +71,17 @@ async function usesOf(bucket: number, asked: readonly Keyed[], run: Run): Promis
   const tenants = asked.map(({ tenant }) => tenant);
   const keys = asked.map(({ idempotency }) => idempotency.key);
   const rows = (await run('findKeys', [bucket, tenants, keys])) as unknown as KeyRow[];
+  const byName = new Map(rows.map((row) => [nameOf(row[0], row[1]), row]));
   return asked.map(({ tenant, idempotency: { key, fingerprint } }) => {
-    const row = rows.find(([ofTenant, ofKey]) => ofTenant === tenant && ofKey === key);
+    const row = byName.get(nameOf(tenant, key));
     if (!row) return undefined;
     const [, , id, first, dueAt] = row;
     return first === fingerprint ? { kind: 'existing', id, dueAt } : { kind: 'conflict', id };
   });
+}
+
+function nameOf(tenant: string, key: string): string {
+  return JSON.stringify([tenant, key]);
 }
 
 /** The arrays that `given` (statements.ts) takes apart, from its second parameter on. */
