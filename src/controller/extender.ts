@@ -23,10 +23,11 @@ export class Extender {
 
   /** Extends, in batches, what has been held longer than `extendAfterMs` and is on the wire. An outage is left to the next pass. */
   async extendOnce(): Promise<void> {
-    const { clock, settings, holds } = this.#parts;
+    const { clock, settings, holds, health } = this.#parts;
     const latest = clock.monotonic() + settings.leaseMs - settings.extendAfterMs;
     const ageing = holds.values().filter((held) => held.onWire && held.leaseEndsAt <= latest);
     const all = [...ageing];
+    if (all.length === 0) health.forget('extend');
     for (let at = 0; at < all.length; at += settings.batchMax)
       await this.#extend(all.slice(at, at + settings.batchMax));
   }

@@ -60,6 +60,11 @@ export class StoreHealth {
     }
   }
 
+  /** Nothing is left to ask of this verb: that it failed says nothing any more, while others tell that the store is there. */
+  forget(verb: keyof Store): void {
+    if (this.#failing.delete(verb) && !this.isDown) this.#cameBack();
+  }
+
   /** How long to wait before the store is asked again: exponential with jitter. */
   pauseMs(): number {
     const { random, settings } = this.#parts;
@@ -90,16 +95,20 @@ export class StoreHealth {
 
   #succeeded(verb: keyof Store): void {
     if (!this.isDown) return;
-    const { clock, settings, observer } = this.#parts;
+    const { clock, settings } = this.#parts;
     const now = clock.monotonic();
     this.#failing.delete(verb);
     // A write that still fails has been tried again since. A verb that nobody has asked for since says nothing any more.
     for (const [other, failedAt] of this.#failing) {
       if (failedAt < now - 2 * settings.outageMsMax) this.#failing.delete(other);
     }
-    if (this.isDown) return;
+    if (!this.isDown) this.#cameBack();
+  }
+
+  #cameBack(): void {
+    const { clock, observer } = this.#parts;
     this.#failures = 0;
-    this.#upSince = now;
-    observer.storeUp(now - this.#downSince);
+    this.#upSince = clock.monotonic();
+    observer.storeUp(this.#upSince - this.#downSince);
   }
 }

@@ -258,6 +258,22 @@ test('what is known is settled before anything is claimed after an outage, and n
   assert.equal(dispatcher.sent.length, 2, 'then the dead controller is inherited from');
 });
 
+test('a lease that could not be extended does not make the store count as down once its call has ended', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('a');
+  const answer = Promise.withResolvers<Dispatched>();
+  dispatcher.behaviour = () => answer.promise;
+  controller.start();
+  await world.insert({ dueAt: world.clock.now() });
+  world.store.fail('before', 'extend');
+  await world.clock.advance(3_000);
+  assert.equal(controller.storeIsUp, false);
+  world.store.fail('none', 'extend');
+  answer.resolve(delivered(dispatcher.sent[0]!.call, world.clock));
+  await world.clock.advance(600);
+  assert.equal(controller.storeIsUp, true);
+});
+
 test('nothing is taken over within one extend interval of the store coming back', async () => {
   const world = new World();
   const dead = world.controller('dead');
