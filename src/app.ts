@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -6,6 +6,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type ApiRoutes, buildServer } from './api/server.ts';
 import { Databases } from './app/databases.ts';
 import { type Fleet, startFleet } from './app/fleet.ts';
+import { machineRandom as random } from './app/random.ts';
 import { type Clock, sleep } from './clock/clock.ts';
 import type { Config } from './config.ts';
 import { defaultControllerSettings } from './controller/settings.ts';
@@ -14,7 +15,6 @@ import { Metrics } from './telemetry/metrics.ts';
 import { Recent } from './telemetry/recent.ts';
 import { PunctualError } from './timer/errors.ts';
 import { shardOf } from './timer/id.ts';
-import type { Random } from './timer/random.ts';
 
 /** What a process does: the API, the controller, or both. */
 export type Role = 'serve' | 'api' | 'controller';
@@ -35,8 +35,6 @@ export interface App {
 
 const tagCharsMax = 100;
 const batchTimersMax = 1_000;
-
-const random: Random = { fraction: Math.random, fill: (bytes) => void randomFillSync(bytes) };
 
 /** Builds the parts that the role has, and starts them. Throws a PunctualError that says what keeps it from starting. */
 export async function startApp(config: Config, log: Logger, role: Role): Promise<App> {

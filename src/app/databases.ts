@@ -33,6 +33,7 @@ export class Databases {
   /** Where there are several, at the time of the one that is ahead: what is due by it is not early by any. */
   readonly clock: Clock;
   readonly #synchroniser: Synchroniser | undefined;
+  readonly #states: () => DatabaseState[];
   #givenUp = new Set<number>();
 
   constructor({ config, log, random, metrics, onGiveUp }: DatabasesParts) {
@@ -48,6 +49,7 @@ export class Databases {
     if (!this.areSeveral) {
       this.store = first.grouped.store;
       this.clock = first.clock;
+      this.#states = () => [{ number: first.number, up: first.isUp, draining: first.draining }];
       return;
     }
     const clock = new SystemClock();
@@ -57,7 +59,12 @@ export class Databases {
       random,
       // The first was there from the start; while that is not open, nobody knows how many there were.
       shardsAtStart: () => first.shardsWhenMade ?? 1,
+      onHealth: ({ number, up }, error) => {
+        if (up) log.info({ shard: number }, 'a database answers again');
+        else log.error({ shard: number, err: error }, 'a database does not answer; its timers wait');
+      },
     });
+    this.#states = () => store.shards().map(({ number, up, draining }) => ({ number, up, draining }));
     this.store = store;
     this.clock = clock;
     this.#synchroniser = new Synchroniser({
@@ -78,7 +85,7 @@ export class Databases {
   }
 
   states(): DatabaseState[] {
-    return this.shards.map(({ number, isUp, draining }) => ({ number, up: isUp, draining }));
+    return this.#states();
   }
 
   /** How many creates wait to be stored. */

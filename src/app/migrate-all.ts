@@ -1,11 +1,10 @@
-import { randomFillSync } from 'node:crypto';
 import { SystemClock } from '../clock/system-clock.ts';
 import type { Config } from '../config.ts';
 import { databaseOf } from './open-store.ts';
+import { machineRandom as random } from './random.ts';
 
 /** Opens every database once, which makes and migrates it. Gives a line about each. Throws what keeps one from opening. */
 export async function migrateAll(config: Config): Promise<string[]> {
-  const random = { fraction: Math.random, fill: (bytes: Uint8Array) => void randomFillSync(bytes) };
   const lines: string[] = [];
   for (const [shard, url] of config.databaseUrls.entries()) {
     if (url === undefined) continue;

@@ -93,7 +93,8 @@ export async function claimAcross(request: ClaimRequest, { buckets, first, claim
   return claimed.sort(earliestFirst);
 }
 
-function earliestFirst(one: Claimed, other: Claimed): number {
+/** The order of a claim's timers. */
+export function earliestFirst(one: Claimed, other: Claimed): number {
   return one.claimableAt - other.claimableAt || compareIds(one.timer.id, other.timer.id);
 }
 

@@ -1,6 +1,6 @@
 import { idToBytes } from '../../timer/id.ts';
 import type { Timer } from '../../timer/timer.ts';
-import { claimAcross } from '../buckets.ts';
+import { claimAcross, earliestFirst } from '../buckets.ts';
 import { decodeTimer, type TimerRow } from '../rows.ts';
 import type { Claimed, ClaimRequest } from '../store.ts';
 import type { Connections } from './connections.ts';
@@ -148,10 +148,6 @@ function claimedOf(row: TimerRow, { owner, leaseUntil }: ClaimRequest): Claimed 
   const before = decodeTimer(row);
   const timer: Timer = { ...before, claim: before.claim + 1, lease: { owner, until: leaseUntil } };
   return { timer, claimableAt: row[5], takenFrom: before.lease?.owner ?? null };
-}
-
-function earliestFirst(one: Claimed, other: Claimed): number {
-  return one.claimableAt - other.claimableAt || (one.timer.id < other.timer.id ? -1 : 1);
 }
 
 /**

@@ -1,7 +1,8 @@
 import { createPool, type Pool } from 'mysql2/promise';
 import { PunctualError } from '../../timer/errors.ts';
 import type { Random } from '../../timer/random.ts';
-import { pause, type Timing } from '../timing.ts';
+import { retried } from '../retried.ts';
+import type { Timing } from '../timing.ts';
 import { type Address, parseAddress } from './address.ts';
 import { commitFault, connectFault, isPassing, statementFault } from './faults.ts';
 import { type Answer, inTime, Session } from './session.ts';
@@ -18,9 +19,6 @@ const answerMsMax: Readonly<Record<Use, number>> = { write: 10_000, read: 60_000
 
 /** How long a verb waits for a connection, in milliseconds. */
 const connectMsMax = 5_000;
-/** So often a transaction is tried that others got into the way of, and not again after so many milliseconds. */
-const triesMax = 5;
-const triesMsMax = 10_000;
 /** Connections that write and are idle are closed after this, in milliseconds: before the server does it (session.ts). */
 const idleMsMax = 5_000;
 /** How long the server may take to say farewell, in milliseconds. */
@@ -175,21 +173,10 @@ export class Connections {
     return { session, release: () => connection.release() };
   }
 
-  /** A transaction that others got into the way of was rolled back as a whole: it is tried again, after a moment that chance chooses. */
-  async #retried<Result>(work: () => Promise<Result>): Promise<Result> {
+  #retried<Result>(work: () => Promise<Result>): Promise<Result> {
     const { clock, random } = this.#options;
-    const since = clock.monotonic();
-    for (let tries = 1; ; tries++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        if (tries === triesMax || clock.monotonic() - since > triesMsMax) {
-          throw statementFault(error, this.#address.shown);
-        }
-        await pause(clock, random.fraction() * 10 * 2 ** tries);
-      }
-    }
+    const fault = (error: unknown) => statementFault(error, this.#address.shown);
+    return retried(work, { clock, random, isPassing, fault, msMax: answerMsMax.write });
   }
 
   #poolOf(connectionLimit: number, idle: { idleTimeout?: number; maxIdle?: number } = {}): Pool {

@@ -2,7 +2,8 @@ import { Pool, type PoolClient, type PoolConfig, types } from 'pg';
 import { PunctualError } from '../../timer/errors.ts';
 import type { Random } from '../../timer/random.ts';
 import { withoutPassword } from '../address.ts';
-import { pause, type Timing } from '../timing.ts';
+import { retried } from '../retried.ts';
+import type { Timing } from '../timing.ts';
 import { commitFault, connectFault, isPassing, leavesConnection, statementFault } from './faults.ts';
 import { type StatementName, statements } from './statements.ts';
 
@@ -25,8 +26,6 @@ const limits: Readonly<Record<Use, { readonly connections: number; readonly pati
 };
 
 const answerMsDefault = 10_000;
-/** So often a transaction is tried that others got into the way of. */
-const triesMax = 5;
 /** An unused connection is asked by the system for a sign of life after this, in milliseconds. */
 export const keepAliveMs = 10_000;
 
@@ -162,19 +161,10 @@ export class Connections {
     }
   }
 
-  /** A transaction that others got into the way of was rolled back as a whole: it is tried again, after a moment that chance chooses. */
-  async #retried<Result>(work: () => Promise<Result>): Promise<Result> {
+  #retried<Result>(work: () => Promise<Result>): Promise<Result> {
     const { clock, random, answerMsMax } = this.#options;
-    const since = clock.monotonic();
-    for (let tries = 1; ; tries++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        if (tries === triesMax || clock.monotonic() - since >= answerMsMax) throw statementFault(error, this.database);
-        await pause(clock, random.fraction() * 10 * 2 ** tries);
-      }
-    }
+    const fault = (error: unknown) => statementFault(error, this.database);
+    return retried(work, { clock, random, isPassing, fault, msMax: answerMsMax });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { TimerId } from '../../timer/id.ts';
 import type { EndedStatus } from '../../timer/timer.ts';
+import { earliestFirst } from '../buckets.ts';
 import { decodeTimer, type TimerRow } from '../rows.ts';
 import type { Claimed, Counts, HoldResult } from '../store.ts';
 
@@ -32,7 +33,7 @@ export function claimedOf(rows: readonly Row[]): Claimed[] {
     return { timer: decodeTimer(timerRowOf(row)), claimableAt, takenFrom };
   });
   // UPDATE … RETURNING knows no order.
-  return claimed.sort((one, other) => one.claimableAt - other.claimableAt || (one.timer.id < other.timer.id ? -1 : 1));
+  return claimed.sort(earliestFirst);
 }
 
 /** `applied` for the entries that the rows name. */

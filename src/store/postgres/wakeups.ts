@@ -54,7 +54,6 @@ export class PostgresWakeups implements Wakeups {
   }
 
   /** Ends the connection. Nothing is told or heard from then on. */
-
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRest();

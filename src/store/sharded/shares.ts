@@ -1,4 +1,5 @@
 import { specBytes } from '../../timer/spec-bytes.ts';
+import { earliestFirst } from '../buckets.ts';
 import type { Claimed, ClaimRequest } from '../store.ts';
 import { couldNotAnswer, type WatchedShard } from './watched-shard.ts';
 
@@ -88,7 +89,7 @@ export async function claimShared(
       return { count: given.length, full: given.length === limit || bytes + largest > bytesMax };
     },
   });
-  return claimed.sort((one, other) => one.claimableAt - other.claimableAt || (one.timer.id < other.timer.id ? -1 : 1));
+  return claimed.sort(earliestFirst);
 }
 
 /** Purges all shards, at most `limit` timers in all. */
