@@ -1,14 +1,24 @@
 import type { Clock } from './clock.ts';
 
-/** A wall clock and a steady one, read together; a seam for tests. */
+/** What a machine has to tell the time by; a seam for tests and the simulator. */
 export interface Ticks {
   /** Milliseconds since the epoch by the machine's wall clock, which may step. */
   wall(): number;
   /** Milliseconds on a clock that never steps. */
   steady(): number;
+  /** Calls `run` after about so long, perhaps a millisecond early; at most `timeoutMsMax`. Returns what takes the call back. */
+  alarm(delayMs: number, run: () => void): () => void;
 }
 
-const machineTicks: Ticks = { wall: () => Date.now(), steady: () => performance.now() };
+/** The clocks and alarms of the machine that this runs on. */
+export const machineTicks: Ticks = {
+  wall: () => Date.now(),
+  steady: () => performance.now(),
+  alarm(delayMs, run) {
+    const timeout = setTimeout(run, delayMs);
+    return () => clearTimeout(timeout);
+  },
+};
 
 /**
  * When wall clock and steady clock have moved apart by more than this, the machine has slept or its time was set: the offset must be
@@ -66,15 +76,15 @@ export class SystemClock implements Clock {
 
   after(delayMs: number, run: () => void): () => void {
     const end = this.#ticks.steady() + delayMs;
-    const wait = (ms: number) => setTimeout(ring, Math.min(ms, timeoutMsMax));
+    const wait = (ms: number) => this.#ticks.alarm(Math.min(ms, timeoutMsMax), ring);
     // setTimeout drops fractions and counts in whole milliseconds: it may call more than a millisecond early.
     const ring = () => {
       const leftMs = end - this.#ticks.steady();
-      if (leftMs > 0) timeout = wait(leftMs);
+      if (leftMs > 0) cancel = wait(leftMs);
       else run();
     };
-    let timeout = wait(delayMs);
-    return () => clearTimeout(timeout);
+    let cancel = wait(delayMs);
+    return () => cancel();
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Agent } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../clock/clock.ts';
 import { sleep } from '../clock/clock.ts';
 import { targetUrl } from '../timer/destination.ts';
@@ -16,7 +16,12 @@ export interface HttpSenderOptions {
   readonly version: string;
   /** At most this many connections to one destination: as many as its lane may have calls on the wire. */
   readonly connectionsPerDestination?: number;
+  /** What carries the requests: a seam for the simulator. */
+  readonly agent?: HttpAgent;
 }
+
+/** As much of an undici Agent as sending takes. */
+export type HttpAgent = Pick<Dispatcher, 'dispatch' | 'destroy'>;
 
 /** A connection that does not come about within this is given up; a timer's own timeout may be shorter. In milliseconds. */
 const connectTimeoutMs = 10_000;
@@ -35,7 +40,7 @@ export class HttpSender implements Sender {
   readonly #clock: Clock;
   readonly #guard: TargetGuard;
   readonly #userAgent: string;
-  readonly #agent: Agent;
+  readonly #agent: HttpAgent;
   #open = 0;
   #onNoneOpen: (() => void) | undefined;
 
@@ -43,21 +48,7 @@ export class HttpSender implements Sender {
     this.#clock = options.clock;
     this.#guard = options.guard;
     this.#userAgent = `Punctual/${options.version}`;
-    this.#agent = new Agent({
-      connections: options.connectionsPerDestination ?? 64,
-      // One request at a time on a connection: undici sends pipelined requests again by itself when the connection breaks.
-      pipelining: 1,
-      allowH2: false,
-      connectTimeout: connectTimeoutMs,
-      connect: { lookup: options.guard.lookup },
-      keepAliveTimeout: keepAliveMs,
-      keepAliveMaxTimeout: keepAliveMs,
-      keepAliveTimeoutThreshold: 1_000,
-      maxHeaderSize: responseHeaderBytesMax,
-      // The exchange has one deadline of its own for everything.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#agent = options.agent ?? agentFor(options);
   }
 
   send(call: Call): Promise<Sent> {
@@ -134,4 +125,22 @@ export class HttpSender implements Sender {
     for (const name in own) headers.push(name, own[name]!);
     return headers;
   }
+}
+
+function agentFor({ guard, connectionsPerDestination }: HttpSenderOptions): Agent {
+  return new Agent({
+    connections: connectionsPerDestination ?? 64,
+    // One request at a time on a connection: undici sends pipelined requests again by itself when the connection breaks.
+    pipelining: 1,
+    allowH2: false,
+    connectTimeout: connectTimeoutMs,
+    connect: { lookup: guard.lookup },
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    keepAliveTimeoutThreshold: 1_000,
+    maxHeaderSize: responseHeaderBytesMax,
+    // The exchange has one deadline of its own for everything.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
 }

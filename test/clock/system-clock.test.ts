@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { SystemClock, type Ticks } from '../../src/clock/system-clock.ts';
+import { machineTicks, SystemClock, type Ticks } from '../../src/clock/system-clock.ts';
 
 const startMs = Date.UTC(2026, 0, 1);
 
 /** A machine whose clocks move only when a test moves them, and a store whose clock is ahead of the machine's by `storeAheadMs`. */
 class Machine implements Ticks {
+  readonly alarm = machineTicks.alarm;
   #wall = startMs;
   #steady = 500;
   #store: number;

@@ -11,24 +11,14 @@ import { recordingObserver } from '../support/recording-observer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { aNewTimer } from '../support/timers.ts';
 
-/** A process's clock on a machine whose time a test moves. */
-class MachineClock extends SystemClock {
-  readonly #machine: FakeClock;
-
-  constructor(machine: FakeClock) {
-    super({ wall: () => machine.now(), steady: () => machine.monotonic() });
-    this.#machine = machine;
-  }
-
-  override after(delayMs: number, run: () => void): () => void {
-    return this.#machine.after(delayMs, run);
-  }
-}
-
 /** A controller whose machine and whose store disagree about the time. */
 class Disagreement {
   readonly machine = new FakeClock();
-  readonly clock = new MachineClock(this.machine);
+  readonly clock = new SystemClock({
+    wall: () => this.machine.now(),
+    steady: () => this.machine.monotonic(),
+    alarm: (delayMs, run) => this.machine.after(delayMs, run),
+  });
   readonly store = new MemoryStore({ time: () => this.storeTime() });
   readonly dispatcher = new FakeDispatcher(this.clock);
   /** When each call was sent, by the store's clock. */
