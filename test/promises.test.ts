@@ -68,7 +68,7 @@ test('Accepted is durable: a create whose commit went unanswered is not accepted
   const world = new World();
   const core = coreOf(world);
   const order = { request: { url, seconds: 5 }, key: 'order-1' };
-  world.store.fail('after-commit', 'insert');
+  world.store.fail('after', 'insert');
   await assert.rejects(createTimer(core, order), { code: 'commit_unknown' });
   world.store.fail('none', 'insert');
   const accepted = await createTimer(core, order);

@@ -7,7 +7,7 @@ import { problemOf, problemResponses, statusByCode } from '../../src/api/problem
 import { groupedInserts } from '../../src/store/grouped-inserts.ts';
 import { type ErrorCode, errorCodes, PunctualError } from '../../src/timer/errors.ts';
 import { settlePromises } from '../support/fake-clock.ts';
-import { FlakyStore } from '../support/flaky-store.ts';
+import { type FlakyStore, flakyStore } from '../support/flaky-store.ts';
 import { assertProblem, Harness, receiver, strangeId, withInsert } from './harness.ts';
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
@@ -146,7 +146,7 @@ describe('while the store is away', () => {
   let served: Harness;
   beforeEach(async () => {
     api = await Harness.start();
-    flaky = new FlakyStore(api.store);
+    flaky = flakyStore(api.store);
     served = await Harness.start({ store: flaky });
   });
   afterEach(async () => {
@@ -182,7 +182,7 @@ describe('while the store is away', () => {
 
   it('a commit of which nobody knows is never a 2xx; repeated with its key it meets its first copy', async () => {
     const send = () => served.post('/timers', { url: receiver, delay: '1s' }, { 'idempotency-key': 'k' });
-    flaky.fail('after-commit', 'insert');
+    flaky.fail('after', 'insert');
     const answer = await send();
     assertProblem(answer, 503, 'commit_unknown');
     assert.equal(answer.headers['retry-after'], '1');
@@ -195,7 +195,7 @@ describe('while the store is away', () => {
 
   it('a change of which nobody knows is never a 2xx', async () => {
     const id = await served.create();
-    flaky.fail('after-commit', 'change');
+    flaky.fail('after', 'change');
     assertProblem(await served.post(`/timers/${id}/cancel`), 503, 'commit_unknown');
   });
 

@@ -122,7 +122,7 @@ test('an at-most-once call is not sent while it cannot be marked, and is sent on
 test('an at-most-once call whose mark was written without an answer is not sent', async () => {
   const world = new World();
   const { controller, dispatcher } = world.controller('a');
-  world.store.fail('after-commit', 'begin');
+  world.store.fail('after', 'begin');
   controller.start();
   const id = await world.insert({ spec: aSpec({ delivery: 'at-most-once' }) });
   await world.clock.advance(1_500);
@@ -296,7 +296,7 @@ test('a settlement whose answer was lost is written once and the timer is not se
   const { controller, dispatcher, observer } = world.controller('a');
   controller.start();
   const id = await world.insert();
-  world.store.fail('after-commit', 'settle');
+  world.store.fail('after', 'settle');
   await world.clock.advance(1_500);
   world.store.fail('none', 'settle');
   await world.clock.advance(30_000);

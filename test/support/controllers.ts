@@ -6,7 +6,7 @@ import type { TimerId } from '../../src/timer/id.ts';
 import { type NewTimer, type Status, statusAt, type Timer } from '../../src/timer/timer.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDispatcher } from './fake-dispatcher.ts';
-import { FlakyStore } from './flaky-store.ts';
+import { type FlakyStore, flakyStore } from './flaky-store.ts';
 import { recordingObserver } from './recording-observer.ts';
 import { seededRandom } from './seeded-random.ts';
 import { aNewTimer } from './timers.ts';
@@ -18,12 +18,12 @@ export class World {
   readonly #random = seededRandom(7);
 
   constructor(store?: (clock: FakeClock) => Store) {
-    this.store = new FlakyStore(store ? store(this.clock) : new MemoryStore({ time: () => this.clock.now() }));
+    this.store = flakyStore(store ? store(this.clock) : new MemoryStore({ time: () => this.clock.now() }));
   }
 
   /** A controller with a receiver of its own; not started. */
   controller(owner: string, settings: Partial<ControllerSettings> = {}) {
-    const store = new FlakyStore(this.store);
+    const store = flakyStore(this.store);
     const dispatcher = new FakeDispatcher(this.clock);
     const observer = recordingObserver();
     const controller = new Controller({

@@ -77,7 +77,7 @@ describe('the health of shards', () => {
 
   it("is good again right after a moment's fault", async () => {
     const shards = new Shards(2);
-    shards.databases[1]!.fail('after-commit', 'counts');
+    shards.databases[1]!.fail('after', 'counts');
     await shards.store.counts(t0);
     assert.equal(shards.store.shards()[1]!.up, false);
     await shards.clock.advance(0);

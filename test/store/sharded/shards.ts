@@ -7,53 +7,53 @@ import { PunctualError } from '../../../src/timer/errors.ts';
 import { shardOf, type TimerId, withShard } from '../../../src/timer/id.ts';
 import type { NewTimer } from '../../../src/timer/timer.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { FlakyStore } from '../../support/flaky-store.ts';
+import { type FlakyStore, flakyStore } from '../../support/flaky-store.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { aNewTimer } from '../../support/timers.ts';
 import { t0 } from '../conformance.ts';
 
-/** A database that fails as a test says: as FlakyStore does, or with any error, or by not answering at all. */
-export class Database extends FlakyStore {
+/** A database that fails as a test says: as a FlakyStore does, or with any error, or by not answering at all. */
+export interface Database extends FlakyStore {
   readonly memory: MemoryStore;
-  #hung: { readonly over: Promise<void>; readonly end: () => void } | undefined;
-  readonly #throwing = new Map<keyof Store, unknown>();
-
-  constructor(memory: MemoryStore) {
-    super(
-      wrapStore(
-        () => memory,
-        (verb, call) =>
-          async (...args) => {
-            await this.#hung?.over;
-            if (this.#throwing.has(verb)) throw this.#throwing.get(verb);
-            return call(...args);
-          },
-      ),
-    );
-    this.memory = memory;
-  }
-
   /** From now on the verb throws this, before it does anything; with undefined no more. */
-  throwing(verb: keyof Store, error: unknown): void {
-    if (error === undefined) this.#throwing.delete(verb);
-    else this.#throwing.set(verb, error);
-  }
-
-  hang(): void {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#hung = { over: promise, end: resolve };
-  }
-
+  throwing(verb: keyof Store, error: unknown): void;
+  hang(): void;
   /** Answers what was asked meanwhile, too. */
-  unhang(): void {
-    this.#hung?.end();
-    this.#hung = undefined;
-  }
-
+  unhang(): void;
   /** How often the verb was called. */
-  count(verb: keyof Store): number {
-    return this.calls.filter((called) => called === verb).length;
-  }
+  count(verb: keyof Store): number;
+}
+
+function databaseOver(memory: MemoryStore): Database {
+  let hung: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  const errors = new Map<keyof Store, unknown>();
+  const inner = wrapStore(
+    () => memory,
+    (verb, call) =>
+      async (...args) => {
+        await hung?.over;
+        if (errors.has(verb)) throw errors.get(verb);
+        return call(...args);
+      },
+  );
+  const flaky = flakyStore(inner);
+  return {
+    ...flaky,
+    memory,
+    throwing(verb, error) {
+      if (error === undefined) errors.delete(verb);
+      else errors.set(verb, error);
+    },
+    hang() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      hung = { over: promise, end: resolve };
+    },
+    unhang() {
+      hung?.end();
+      hung = undefined;
+    },
+    count: (verb) => flaky.calls.filter((called) => called === verb).length,
+  };
 }
 
 /** Some databases, and stores over them. */
@@ -66,9 +66,8 @@ export class Shards {
 
   constructor(count: number, change: Partial<ShardedStoreOptions> & { readonly listRowsMax?: number } = {}) {
     const { listRowsMax = 10_000, ...options } = change;
-    this.databases = Array.from(
-      { length: count },
-      () => new Database(new MemoryStore({ time: () => this.clock.now(), listRowsMax })),
+    this.databases = Array.from({ length: count }, () =>
+      databaseOver(new MemoryStore({ time: () => this.clock.now(), listRowsMax })),
     );
     this.store = this.open(options);
   }
