@@ -8,7 +8,8 @@ import packageJson from '../package.json' with { type: 'json' };
 import { statusByCode } from '../src/api/problem.ts';
 import { settings } from '../src/config.ts';
 import { Metrics } from '../src/telemetry/metrics.ts';
-import { Harness, type OpenApi } from './api/harness.ts';
+import type { OpenApi } from './api/documented-answers.ts';
+import { Harness } from './api/harness.ts';
 
 const root = dirname(import.meta.dirname);
 const read = (path: string) => readFile(join(root, path), 'utf8');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { documentedChecker, Harness, type OpenApi } from './harness.ts';
+import { documentedChecker, type OpenApi } from './documented-answers.ts';
+import { Harness } from './harness.ts';
 
 describe('/openapi.json', () => {
   let api: Harness;
