@@ -3,7 +3,7 @@
  * whatever happens to the wall clock.
  */
 export interface Clock {
-  /** The store's time as this process knows it: milliseconds since the epoch, with fractions. Never steps back. */
+  /** The store's time as this process knows it: milliseconds since the epoch, with fractions. Once `doubtMs` is finite, it never steps back. */
   now(): number;
   /** Milliseconds since some fixed moment, with fractions. */
   monotonic(): number;

@@ -29,7 +29,7 @@ const stepMsMin = 500;
 /**
  * The store's time on this machine: steady time plus a measured offset, and always the earliest that it can be: by this clock nothing is
  * early by the store's. `doubtMs` says how much later it may be. Where the store turns out to be behind, `now` stands still until the
- * store has caught up; it never steps back.
+ * store has caught up; once it was measured, it never steps back.
  */
 export class SystemClock implements Clock {
   readonly #ticks: Ticks;
@@ -97,6 +97,8 @@ export class SystemClock implements Clock {
     let offsetMax = Number.POSITIVE_INFINITY;
     // Read before the samples are taken, so that a machine which sleeps during one is found out by `doubtMs`.
     const wallMinusSteady = this.#ticks.wall() - this.#ticks.steady();
+    // What the first sample says is good for then: the process may stand still for long between two, and the clocks move apart.
+    let measuredAt = Number.POSITIVE_INFINITY;
     if (samples < 1) throw new RangeError('samples must be at least 1');
     for (let sample = 0; sample < samples; sample++) {
       const before = this.#ticks.steady();
@@ -106,13 +108,17 @@ export class SystemClock implements Clock {
       if (time - after > offsetMax || time - before < offset) {
         offset = Number.NEGATIVE_INFINITY;
         offsetMax = Number.POSITIVE_INFINITY;
+        measuredAt = after;
       }
+      measuredAt = Math.min(measuredAt, after);
       offset = Math.max(offset, time - after);
       offsetMax = Math.min(offsetMax, time - before);
     }
+    // What was guessed before the first measurement binds nobody: a wall clock that is ahead would have it stand still until then.
+    if (this.#measuredDoubt === Number.POSITIVE_INFINITY) this.#last = Number.NEGATIVE_INFINITY;
     this.#offset = offset;
     this.#measuredDoubt = offsetMax - offset;
-    this.#measuredAt = this.#ticks.steady();
+    this.#measuredAt = measuredAt;
     this.#wallMinusSteady = wallMinusSteady;
   }
 }

@@ -98,9 +98,24 @@ describe('measuring the store’s time', () => {
     const machine = new Machine();
     const clock = new SystemClock(machine);
     await clock.synchronise(machine.asking([90, 10], [1, 1], [10, 90]));
-    assertKnown(clock, machine, 2);
+    assertKnown(clock, machine, 2 + 102 * 2 * drift);
     await clock.synchronise(machine.asking([90, 0.25], [0.5, 90], [40, 40]));
-    assertKnown(clock, machine, 0.75);
+    assertKnown(clock, machine, 0.75 + 170.5 * 2 * drift);
+  });
+
+  it('is not ahead of a slower store though the process stood still between two answers', async () => {
+    const machine = new Machine();
+    const clock = new SystemClock(machine);
+    const ask = machine.asking([1, 0], [1, 0]);
+    let asked = 0;
+    await clock.synchronise(() => {
+      if (asked++ === 1) {
+        machine.pass(10_000);
+        machine.setStore(-10_000 * drift);
+      }
+      return ask();
+    }, 2);
+    assert.ok(clock.now() <= machine.store());
   });
 
   it('believes the newer answers of a store that was set between two', async () => {
@@ -145,6 +160,17 @@ describe('measuring the store’s time', () => {
       new SystemClock(new Machine()).synchronise(async () => startMs, 0),
       RangeError,
     );
+  });
+});
+
+describe('before the first measurement', () => {
+  it('a wall clock that is ahead is read, and binds nobody once the store has said what time it is', async () => {
+    const machine = new Machine(-3_600_000);
+    const clock = new SystemClock(machine);
+    assert.equal(clock.doubtMs(), Number.POSITIVE_INFINITY);
+    assert.equal(clock.now(), machine.wall());
+    await clock.synchronise(machine.asking([1, 1]), 1);
+    assertKnown(clock, machine, 2);
   });
 });
 
