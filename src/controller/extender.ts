@@ -41,7 +41,9 @@ export class Extender {
       const results = await health.call('extend', () => store.extend(claims, untilAt));
       for (const [index, held] of batch.entries()) {
         const current = held.timer.claim === claims[index]!.claim;
-        if (results[index] === 'applied' && current) held.leaseEndsAt = leaseEndsAt;
+        if (results[index] !== 'applied' || !current) continue;
+        held.leaseEndsAt = leaseEndsAt;
+        held.timer = { ...held.timer, lease: { owner, until: untilAt } };
       }
     } catch {
       // Noted by `health`; the calls go on, and what comes of them is written if nobody took them over.

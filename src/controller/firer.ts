@@ -163,10 +163,15 @@ export class Firer {
     return held.onWire;
   }
 
-  #maySend(held: Held): boolean {
+  /**
+   * Whether it is due, and enough of its lease is left: by both clocks, since the store's may have been set, and on a machine that was
+   * suspended the steady one has stood still.
+   */
+  #maySend({ timer, leaseEndsAt }: Held): boolean {
     const { clock, settings } = this.#parts;
-    const leaseLeftMs = held.leaseEndsAt - clock.monotonic();
-    return leaseLeftMs >= settings.leaseMsMin && clock.doubtMs() <= settings.clockDoubtMsMax;
+    const now = clock.now();
+    const leaseLeftMs = Math.min(leaseEndsAt - clock.monotonic(), timer.lease!.until - now);
+    return attemptAt(timer) <= now && leaseLeftMs >= settings.leaseMsMin && clock.doubtMs() <= settings.clockDoubtMsMax;
   }
 
   #settleSent(held: Held, sent: Dispatched & { kind: 'sent' }): Promise<void> {

@@ -4,7 +4,7 @@ import type { Timer } from '../timer/timer.ts';
 
 /** A timer in this controller's hands, from the claim until what became of it is written. */
 export interface Held {
-  /** With the claim number that is good now. */
+  /** With the claim number and the lease that are good now. */
   timer: Timer;
   /** When the lease runs out, on the monotonic clock; counted from before the claim was asked for. */
   leaseEndsAt: number;

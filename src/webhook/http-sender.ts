@@ -1,9 +1,7 @@
 import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../clock/clock.ts';
-import { sleep } from '../clock/clock.ts';
 import { targetUrl } from '../timer/destination.ts';
 import { formatInstant } from '../timer/instant.ts';
-import { attemptAt } from '../timer/timer.ts';
 import { Exchange } from './exchange.ts';
 import { stoppedCode } from './failure.ts';
 import type { Call, Sender, Sent } from './sender.ts';
@@ -52,9 +50,6 @@ export class HttpSender implements Sender {
   }
 
   send(call: Call): Promise<Sent> {
-    const earlyMs = attemptAt(call.timer) - this.#clock.now();
-    // Callers send when a timer is due; that nothing leaves early does not rest on them.
-    if (earlyMs > 0) return sleep(this.#clock, earlyMs).then(() => this.send(call));
     this.#open++;
     return new Promise((resolve) => {
       this.#exchange(call, (sent) => {

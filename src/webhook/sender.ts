@@ -8,7 +8,7 @@ export interface Call {
   readonly destination: Destination;
   /** The attempt's number, from 1. */
   readonly number: number;
-  /** Asked in the moment before the first byte, when the connection stands: is the lease still good? Setting up a connection takes time. */
+  /** Asked in the moment before the first byte, when the connection stands: is it due, and is the lease still good? Setting up a connection takes time. */
   readonly mayLeave: () => boolean;
 }
 

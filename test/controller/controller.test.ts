@@ -218,6 +218,42 @@ test('a process that is paused while its connection is set up does not send when
   assert.equal(left, false);
 });
 
+test('a machine that was suspended until a lease ran out does not send under it, though its steady clock says that it is young', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('suspended');
+  await world.insert({ dueAt: world.clock.now() + 400 });
+  await controller.claimOnce();
+  world.clock.shift(10_000);
+  await world.clock.advance(400);
+  assert.equal(dispatcher.sent.length, 0);
+});
+
+test('a call that was extended may leave as long as the new lease is good', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('a');
+  const { promise, resolve } = Promise.withResolvers<Dispatched>();
+  dispatcher.behaviour = () => promise;
+  await world.insert({ dueAt: world.clock.now() });
+  controller.start();
+  await world.clock.advance(20_000);
+  assert.equal(dispatcher.sent[0]?.call.mayLeave(), true);
+  resolve({ kind: 'dropped' });
+});
+
+test('a call may not leave before it is due, whoever sends it', async () => {
+  const world = new World();
+  const { controller, dispatcher } = world.controller('a');
+  let left: boolean | undefined;
+  dispatcher.behaviour = (call) => {
+    world.clock.shift(-1);
+    left = call.mayLeave();
+    return { kind: 'dropped' };
+  };
+  await world.insert({ dueAt: world.clock.now() });
+  await controller.claimOnce();
+  assert.equal(left, false);
+});
+
 test('a call that stays on the wire for longer than a lease is not taken over', async () => {
   const world = new World();
   const holder = world.controller('holder');

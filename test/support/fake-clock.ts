@@ -60,6 +60,11 @@ export class FakeClock implements Clock {
     this.#monotonic += ms;
   }
 
+  /** The store's time goes on, or is set, while this machine's steady clock stands still: as when it is suspended. */
+  shift(ms: number): void {
+    this.#offset += ms;
+  }
+
   #nextAlarm(end: number): Alarm | undefined {
     let first: Alarm | undefined;
     for (const alarm of this.#alarms) {

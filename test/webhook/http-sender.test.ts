@@ -134,19 +134,6 @@ describe('the request', () => {
     });
   }
 
-  test('does not leave before the timer is due, whatever the caller does', async (t) => {
-    const receiver = await aReceiver(t);
-    const { send, clock } = aSender(t);
-    const dueAt = clock.now() + 100;
-    const sending = send({ url: `${receiver.url}/` }, { dueAt });
-    await clock.advance(99);
-    await quiet();
-    assert.equal(receiver.requests.length, 0);
-    await clock.advance(1);
-    const { attempt } = await sending;
-    assert.equal(attempt.startedAt, dueAt);
-  });
-
   test('goes over connections that are kept open', async (t) => {
     const server = await aRawServer(t, (socket) => socket.write('HTTP/1.1 204 No Content\r\n\r\n'));
     const { send } = aSender(t);
