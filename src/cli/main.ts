@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { type Flags, flagOf, type SettingName, settings } from '../config.ts';
+import { drillCommand } from './drill/command.ts';
 import { migrate, run } from './run.ts';
 
 const program = new Command('punctual')
@@ -50,5 +51,7 @@ for (const { name, description, action } of commands) {
     );
   for (const { option } of options) command.addOption(option);
 }
+
+program.addCommand(drillCommand());
 
 await program.parseAsync();
