@@ -67,8 +67,10 @@ async function takeKeys(
   for (const { timer, bucket, idempotency } of keyed) {
     const name = nameOf(bucket, timer.tenant, idempotency.key);
     const first = after.get(name)!;
+    // One that was there under another id was purged since then, and its key is this timer's now.
+    const wasStored = before.get(name)?.id === first.id;
     // Of several with one key in a batch the first is stored.
-    const isFirst = !before.has(name) && first.id === timer.id && !taken.has(name);
+    const isFirst = !wasStored && first.id === timer.id && !taken.has(name);
     taken.add(name);
     if (!isFirst) used.set(timer, useOf(first, idempotency));
   }
@@ -82,7 +84,10 @@ interface First {
   readonly dueAt: number;
 }
 
-/** The keys' first uses as they were before, and with those of this batch. From here on nobody else can use them. */
+/**
+ * The keys' first uses as they were before, and with those of this batch. From here on nobody else can use them. `before` is read without
+ * locks: a purge may take a key away right after it.
+ */
 async function meetKeys(
   transaction: Transaction,
   keyed: readonly PlacedKey[],
