@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Store } from '../../../src/store/store.ts';
 import { holdOf, type TestContext, t0 } from '../conformance.ts';
 import { emptyState, type State } from './machine.ts';
@@ -21,18 +22,28 @@ export class Arena {
     this.#open = open;
   }
 
-  /** Stores in which there is nothing but the count of what was purged. Nobody may be using them. */
-  async clear(): Promise<Scene> {
-    const purged = this.#stores[0] && (await purgeAll(this.#stores[0]).catch(() => undefined));
+  /** Runs `work` on stores in which there is nothing but the count of what was purged. One run at a time. */
+  async use(work: (scene: Scene) => Promise<void>): Promise<void> {
+    const scene = await this.#clear();
+    try {
+      await work(scene);
+    } catch (error) {
+      // What the defect has left there is not for the next runs, which look for a smaller case of it.
+      this.#stores = [];
+      throw error;
+    }
+  }
+
+  async #clear(): Promise<Scene> {
+    const purged = this.#stores[0] && (await purgeAll(this.#stores[0]));
     if (purged !== undefined) return { stores: this.#stores, state: emptyState(purged) };
-    // What cannot be emptied by the verbs of the store is the defect that a failing run has found: the next ones do not inherit it.
     this.#stores = await this.#open(this.#context);
     return { stores: this.#stores, state: emptyState(0) };
   }
 }
 
-/** Ends all timers and purges them. Gives how many were purged ever; undefined where some are left. */
-async function purgeAll(store: Store): Promise<number | undefined> {
+/** Ends all timers and purges them. Gives how many were purged ever. */
+async function purgeAll(store: Store): Promise<number> {
   const claimed = await store.claim({
     owner: 'sweeper',
     nowMs: farAt,
@@ -51,5 +62,6 @@ async function purgeAll(store: Store): Promise<number | undefined> {
   );
   await store.purge({ endedBefore: farAt, limit: 1_000 });
   const { accepted, purged } = await store.counts(t0);
-  return accepted === purged ? purged : undefined;
+  assert.equal(accepted, purged, 'what there is can be ended and purged');
+  return purged;
 }

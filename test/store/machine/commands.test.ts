@@ -14,12 +14,13 @@ describe('whatever clients do one after another, and whatever goes wrong on the 
       const met: Met = new Map();
       await fc.assert(
         fc.asyncProperty(beginnings, commandRuns, async (beginning, commands) => {
-          const { stores, state } = await arena.clear();
-          const known = new Known(state);
-          const real = { stores, met };
-          await beginning.run(known, real);
-          await fc.asyncModelRun(() => ({ model: known, real }), commands);
-          await readAll(known, stores[0]!);
+          await arena.use(async ({ stores, state }) => {
+            const known = new Known(state);
+            const real = { stores, met };
+            await beginning.run(known, real);
+            await fc.asyncModelRun(() => ({ model: known, real }), commands);
+            await readAll(known, stores[0]!);
+          });
         }),
         { numRuns: runs },
       );

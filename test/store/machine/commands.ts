@@ -1,20 +1,12 @@
 import fc from 'fast-check';
 import type { Store } from '../../../src/store/store.ts';
-import { PunctualError } from '../../../src/timer/errors.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { faultyStore, type Ordeal } from '../../support/faulty-store.ts';
 import { checkLedger } from '../conformance.ts';
 import { Client, Ground } from './client.ts';
 import type { State } from './machine.ts';
+import { callWith, type Mishap, type Told } from './mishap.ts';
 import { type Answer, type Operation, perform } from './operation.ts';
 import { PossibleStates } from './possible-states.ts';
-import { anyStep, insertStep, type Step } from './steps.ts';
-
-/**
- * How a call goes wrong: `before` it is done, and the caller learns that; `after` it was done, and the caller learns nothing; `lost` it
- * was not done, and the caller learns nothing either.
- */
-export type Mishap = 'none' | 'before' | 'after' | 'lost';
+import { anyStep, insertStep, keys, type Step } from './steps.ts';
 
 /** What one run is about: the clients, and what they can know. */
 export class Known {
@@ -95,11 +87,11 @@ class Do extends Command {
       await look(known, client, { store, which: this.#step.which });
     const operation = client.operationOf(this.#step);
     if (!operation) return;
-    const told = await tell(() => perform(withMishap(store, this.#mishap), operation));
+    const told = await callWith(this.#mishap, store, (faulty) => perform(faulty, operation));
     if (told.kind === 'answer') {
       known.possible.answered(operation, told.answer);
       client.hear(operation, told.answer);
-    } else if (told.kind === 'unknown' || this.#mishap === 'lost') known.possible.unanswered(operation);
+    } else if (told.kind === 'unknown') known.possible.unanswered(operation);
     noteMet(met, operation, told);
   }
 
@@ -119,29 +111,6 @@ async function look(
   const answer = await perform(store, operation);
   possible.answered(operation, answer);
   client.hear(operation, answer);
-}
-
-function withMishap(store: Store, mishap: Mishap): Store {
-  if (mishap === 'none') return store;
-  const ordeal: Ordeal = { fails: mishap === 'after' ? 'after' : 'before' };
-  return faultyStore(store, { clock, ordealOf: () => ordeal });
-}
-
-/** Nothing is under way for any time here. */
-const clock = new FakeClock();
-
-/** What a caller learns of its call. */
-type Told = { readonly kind: 'answer'; readonly answer: Answer } | { readonly kind: 'nothing done' | 'unknown' };
-
-async function tell(call: () => Promise<Answer>): Promise<Told> {
-  try {
-    return { kind: 'answer', answer: await call() };
-  } catch (error) {
-    const code = error instanceof PunctualError ? error.code : undefined;
-    if (code === 'commit_unknown') return { kind: 'unknown' };
-    if (code === 'store_unavailable') return { kind: 'nothing done' };
-    throw error;
-  }
 }
 
 function noteMet(met: Met, { verb }: Operation, told: Told): void {
@@ -166,12 +135,16 @@ async function checkLedgers({ possible, ground: { nowMs } }: Known, store: Store
 }
 
 /** Reads all that there may be: what was possible and is not so is known from then on. */
-export async function readAll({ possible, ground }: Known, store: Store): Promise<void> {
-  const reads = [
-    ...ground.ids.map((id) => ({ verb: 'get', id }) as const),
-    { verb: 'list', nowMs: ground.nowMs } as const,
+export async function readAll({ possible, ground, clients }: Known, store: Store): Promise<void> {
+  const steps: Step[] = [
+    ...ground.ids.keys().map((which) => ({ does: 'look', which }) as const),
+    ...keys.map((key) => ({ does: 'find', key, fingerprint: 0 }) as const),
+    { does: 'list' },
   ];
-  for (const read of reads) possible.answered(read, await perform(store, read));
+  for (const step of steps) {
+    const read = clients[0]!.operationOf(step)!;
+    possible.answered(read, await perform(store, read));
+  }
 }
 
 /** What goes right most of the time. */

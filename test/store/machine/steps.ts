@@ -40,11 +40,14 @@ export interface ChangeStep {
   readonly inMs: number;
 }
 
+/** By which they are known, with a letter before it. */
+export const keys = [0, 1];
+
 const pick = fc.nat({ max: 3 });
 const hands = fc.array(pick, { minLength: 1, maxLength: 3 });
 // Coarse times, so that things meet.
 const soonMs = fc.constantFrom(0, 0, 0, 500, 1_000, 3_000);
-const key = fc.nat({ max: 1 });
+const key = fc.constantFrom(...keys);
 const fingerprint = fc.constantFrom(0, 0, 0, 1);
 const delivery = fc.constantFrom<Delivery>('at-least-once', 'at-most-once');
 const outcome = fc.constantFrom<OutcomeKind>('delivered', 'rejected', 'unreachable', 'unknown', 'blocked');
