@@ -22,28 +22,26 @@ export class Arena {
     this.#open = open;
   }
 
-  /** Runs `work` on stores in which there is nothing but the count of what was purged. One run at a time. */
+  /**
+   * Runs `work` on stores in which there is nothing but the count of what was purged, and empties them by their own verbs. One run at a
+   * time.
+   */
   async use(work: (scene: Scene) => Promise<void>): Promise<void> {
-    const scene = await this.#clear();
+    if (this.#stores.length === 0) this.#stores = await this.#open(this.#context);
     try {
-      await work(scene);
+      const { purged } = await this.#stores[0]!.counts(t0);
+      await work({ stores: this.#stores, state: emptyState(purged) });
+      await purgeAll(this.#stores[0]!);
     } catch (error) {
       // What the defect has left there is not for the next runs, which look for a smaller case of it.
       this.#stores = [];
       throw error;
     }
   }
-
-  async #clear(): Promise<Scene> {
-    const purged = this.#stores[0] && (await purgeAll(this.#stores[0]));
-    if (purged !== undefined) return { stores: this.#stores, state: emptyState(purged) };
-    this.#stores = await this.#open(this.#context);
-    return { stores: this.#stores, state: emptyState(0) };
-  }
 }
 
-/** Ends all timers and purges them. Gives how many were purged ever. */
-async function purgeAll(store: Store): Promise<number> {
+/** Ends all timers and purges them. */
+async function purgeAll(store: Store): Promise<void> {
   const claimed = await store.claim({
     owner: 'sweeper',
     nowMs: farAt,
@@ -63,5 +61,4 @@ async function purgeAll(store: Store): Promise<number> {
   await store.purge({ endedBefore: farAt, limit: 1_000 });
   const { accepted, purged } = await store.counts(t0);
   assert.equal(accepted, purged, 'what there is can be ended and purged');
-  return purged;
 }

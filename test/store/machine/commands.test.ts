@@ -5,7 +5,7 @@ import { Arena } from './arena.ts';
 import { beginnings, commandRuns, Known, type Met, readAll } from './commands.ts';
 
 /** How often each engine is tried; MODEL_RUNS=1000 makes a night of it. A failure prints the seed and path with which fast-check replays it. */
-const runs = Number(process.env.MODEL_RUNS ?? 100);
+const runs = Number(process.env.MODEL_RUNS ?? 250);
 
 describe('whatever clients do one after another, and whatever goes wrong on the way', { concurrency: true }, () => {
   for (const { name, openShared, unavailable } of everyEngine) {
@@ -24,12 +24,15 @@ describe('whatever clients do one after another, and whatever goes wrong on the 
         }),
         { numRuns: runs },
       );
-      t.diagnostic(
-        [...met]
-          .toSorted()
-          .map(([what, times]) => `${what}: ${times}`)
-          .join(', '),
-      );
+      // Who runs it for long wants to know what it was about.
+      if (process.env.MODEL_RUNS) t.diagnostic(inWords(met));
     });
   }
 });
+
+function inWords(met: Met): string {
+  return [...met]
+    .toSorted()
+    .map(([what, times]) => `${what}: ${times}`)
+    .join(', ');
+}

@@ -82,9 +82,10 @@ class Do extends Command {
   async act(known: Known, { stores, met }: Real): Promise<void> {
     const client = known.clients[this.#client]!;
     const store = stores[this.#client % stores.length]!;
-    // A change is decided on a reading, most often a fresh one.
-    if (this.#step.does === 'change' && this.#step.isFresh)
+    // A change is decided on a reading, which may be old.
+    if (this.#step.does === 'change' && this.#step.isFresh) {
       await look(known, client, { store, which: this.#step.which });
+    }
     const operation = client.operationOf(this.#step);
     if (!operation) return;
     const told = await callWith(this.#mishap, store, (faulty) => perform(faulty, operation));
