@@ -27,6 +27,8 @@ export class Arena {
    * time.
    */
   async use(work: (scene: Scene) => Promise<void>): Promise<void> {
+    // A store in memory would never let others come to their turn, whose connections would then time out.
+    await new Promise(setImmediate);
     if (this.#stores.length === 0) this.#stores = await this.#open(this.#context);
     try {
       const { purged } = await this.#stores[0]!.counts(t0);
