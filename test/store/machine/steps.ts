@@ -98,7 +98,7 @@ const otherSteps = [
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       does: always('purge'),
       limit: fc.integer({ min: 1, max: 3 }),
