@@ -68,6 +68,12 @@ test('a connection that is cut behind a request lets the server have it, and the
   assert.deepEqual(heard, ['a']);
 });
 
+test('a connection that is cut in an answer gives the client the first half of it', async (t) => {
+  const { proxy, client } = await scene(t);
+  proxy.rule = ({ to }) => (to === 'client' ? 'pass-half-and-cut' : 'pass');
+  assert.equal(await askInVain(client, 'abc'), 're:');
+});
+
 test('an answer that is held back is lost with the connection, after the server gave it', async (t) => {
   const { proxy, client, heard } = await scene(t);
   proxy.rule = ({ to }) => (to === 'client' ? 'hold-and-cut' : 'pass');

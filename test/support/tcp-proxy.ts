@@ -4,14 +4,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * What becomes of some bytes, and of their connection after them: `cut` breaks both sides, `hang` lets nothing pass any more without a word.
- * `hold-and-cut` passes nothing on from here, and breaks when the other side has said all that it had to say.
+ * `pass-half-and-cut` lets the first half of the bytes through. `hold-and-cut` passes nothing on from here, and breaks when the other side
+ * has said all that it had to say.
  */
-export type Passage = 'pass' | 'cut' | 'pass-and-cut' | 'hang' | 'pass-and-hang' | 'hold-and-cut';
+export type Passage = 'pass' | 'cut' | 'pass-and-cut' | 'pass-half-and-cut' | 'hang' | 'pass-and-hang' | 'hold-and-cut';
 
 /** Bytes on their way. */
 export interface Chunk {
   readonly bytes: Buffer;
   readonly to: 'server' | 'client';
+  readonly link: Link;
 }
 
 /** Decides about bytes as they come. */
@@ -147,31 +149,37 @@ export class Link {
     from.on('data', (bytes: Buffer) => {
       const { delayMs } = this.#proxy;
       if (delayMs === 0 && underWay === 0) {
-        this.#decide({ bytes, to });
+        this.#decide({ bytes, to, link: this });
         return;
       }
       underWay++;
       last = last.then(async () => {
         await delay(delayMs);
         underWay--;
-        this.#decide({ bytes, to });
+        this.#decide({ bytes, to, link: this });
       });
     });
   }
 
   #decide(chunk: Chunk): void {
     const passage = this.#holds && chunk.to === 'client' ? 'hold-and-cut' : this.#proxy.rule(chunk);
-    const isCut = passage === 'cut' || passage === 'pass-and-cut';
     if (passage === 'hold-and-cut') this.#hold();
-    else if (passage.startsWith('pass')) this[chunk.to].write(chunk.bytes, () => isCut && this.#cutAfterBytes());
-    else if (isCut) this.cut();
+    else if (passage === 'cut') this.cut();
+    else if (passage.startsWith('pass')) this.#pass(chunk, passage);
     if (passage.endsWith('hang')) this.hang();
   }
 
-  /** The bytes are in the system's hands: the end behind them reaches the server as one in order, after them. */
-  #cutAfterBytes(): void {
-    this.client.destroy();
-    this.server.end();
+  #pass({ bytes, to }: Chunk, passage: Passage): void {
+    const passed = passage === 'pass-half-and-cut' ? bytes.subarray(0, Math.ceil(bytes.length / 2)) : bytes;
+    this[to].write(passed, () => {
+      if (passage.endsWith('cut')) this.#cutBehind(to);
+    });
+  }
+
+  /** The bytes are in the system's hands: the end behind them arrives as one in order, after them. */
+  #cutBehind(to: Chunk['to']): void {
+    this[to].end();
+    this[to === 'server' ? 'client' : 'server'].destroy();
   }
 
   #hold(): void {
