@@ -66,7 +66,7 @@ async function report({ fleet, receiver, apis }: Ground, run: Run): Promise<Repo
   const stats = statsReport(await getJson<Stats>(`${apis[2]}/stats?audit=true`), accepted.size);
   const received = await receiver.received();
   const verdict = judge({ accepted, uncertain, received, disturbances: disturbancesOf(fleet.interruptions) });
-  const lateness = latenessOf(accepted, received.calls);
+  const lateness = latenessOf(accepted, received);
   const heldByStruck = struck.report(lateness);
   const faults = [...faultsOf(verdict), ...heldByStruck.faults, ...stats.faults, ...fleet.endedByThemselves];
   if (run.createdMsAhead < 0)

@@ -104,7 +104,7 @@ async function report({ fleet, receiver, apis }: Ground, { accepted, load, outag
   const figures = {
     ...verdict,
     outageMs: outage.backAt - outage.killedAt,
-    ...flat(missedFigures(accepted, latenessOf(accepted, received.calls), outage)),
+    ...flat(missedFigures(accepted, latenessOf(accepted, received), outage)),
     ...flat(clients),
     ...stats.figures,
   };

@@ -35,7 +35,7 @@ export async function killAgainAndAgain(options: KillOptions): Promise<Report> {
   const folder = leaving.adopt(await mkdtemp(join(tmpdir(), 'punctual-kill-')), (path) =>
     rm(path, { recursive: true }),
   );
-  const receiver = leaving.adopt(await ChaosReceiver.start(answerMsMax), (one) => one.close());
+  const receiver = leaving.adopt(await ChaosReceiver.start({ answerMsMax }), (one) => one.close());
   const fleet = await ProcessFleet.start({
     database: { databasePath: join(folder, 'punctual.db') },
     plan: { serve: 'serve' },

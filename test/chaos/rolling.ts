@@ -70,7 +70,7 @@ async function report({ fleet, receiver, apis }: Ground, load: Load, restarts: r
   const received = await receiver.received();
   // Nothing is disturbed: a restart in order explains no repeat.
   const verdict = judge({ accepted, uncertain: new Set(), received, disturbances: [] });
-  const latenessById = latenessOf(accepted, received.calls);
+  const latenessById = latenessOf(accepted, received);
   const lateness = latenessFigures(latenessById);
   const seconds = latenessBySecond(accepted, latenessById);
   const judged = seconds.filter(({ timers }) => timers >= judgedTimersMin);

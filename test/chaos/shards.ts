@@ -1,6 +1,7 @@
 // One of three databases dies under load and comes back: npm run chaos -- shards
 import { setTimeout as delay } from 'node:timers/promises';
 import { shardOf, type TimerId } from '../../src/timer/id.ts';
+import type { Disturbance } from '../support/checker/disturbances.ts';
 import type { AcceptedById } from '../support/load.ts';
 import { Load } from '../support/load.ts';
 import { percentilesOf } from '../support/percentiles.ts';
@@ -8,7 +9,6 @@ import { flat, type Report } from '../support/report.ts';
 import { type Ground, onGround } from './support/ground.ts';
 import { latenessOf } from './support/lateness.ts';
 import { allEnded, getJson, type Page, type Stats } from './support/punctual-api.ts';
-import type { Call } from './support/receiver.ts';
 import { statsReport } from './support/stats-report.ts';
 import { faultsOf, judge } from './support/verdict.ts';
 
@@ -69,13 +69,13 @@ async function report({ fleet, receiver, apis }: Ground, load: Load, outage: Out
   const { accepted } = load;
   const counted = await getJson<Stats>(`${apis.at(-1)}/stats?audit=true`);
   const received = await receiver.received();
-  const concerns = ({ id }: Call) => shardOf(id as TimerId) === victim;
+  const concerns: Disturbance['concerns'] = ({ id }) => shardOf(id as TimerId) === victim;
   const disturbances = [{ concerns, from: outage.killedAt, until: outage.backAt }];
   const verdict = judge({ accepted, uncertain: new Set(), received, disturbances });
   // A create without a key whose commit nobody knows of may have been stored: nobody else is a stranger.
   const strangers = Math.max(0, verdict.strangers - load.unknown);
   const stats = statsReport(counted, accepted.size + verdict.strangers);
-  const lateness = latenessOf(accepted, received.calls);
+  const lateness = latenessOf(accepted, received);
   const phases = phasesOf(accepted, lateness, outage);
   const missed = missedFigures(accepted, lateness, outage);
   const faults = [...faultsOf({ ...verdict, strangers }), ...load.faults, ...stats.faults, ...fleet.endedByThemselves];

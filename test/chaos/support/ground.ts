@@ -37,7 +37,7 @@ export async function onGround<T>(options: GroundOptions, work: (ground: Ground)
     servers.push(leaving.adopt(await starters[engine](), (server) => server.stop()));
   }
   const databaseUrls = servers.map(({ url }) => new URL('/punctual_chaos', url).href);
-  const receiver = leaving.adopt(await ChaosReceiver.start(answerMsMax), (one) => one.close());
+  const receiver = leaving.adopt(await ChaosReceiver.start({ answerMsMax }), (one) => one.close());
   const fleet = await ProcessFleet.start({
     database: { databaseUrl: databaseUrls.join(',') },
     env,

@@ -1,9 +1,12 @@
+import type { Call } from '../../support/checker/evidence.ts';
 import type { AcceptedById } from '../../support/load.ts';
 import { percentilesOf } from '../../support/percentiles.ts';
-import type { Call } from './receiver.ts';
 
 /** The arrival of each timer's first call minus its due time, in milliseconds. */
-export function latenessOf(accepted: AcceptedById, calls: readonly Call[]): Map<string, number> {
+export function latenessOf(
+  accepted: AcceptedById,
+  calls: readonly Pick<Call, 'id' | 'arrivedAt'>[],
+): Map<string, number> {
   const lateness = new Map<string, number>();
   for (const { id, arrivedAt } of calls) {
     const dueAt = accepted.get(id)?.dueAt;

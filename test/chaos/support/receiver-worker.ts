@@ -1,64 +1,87 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
+import { seededRandom } from '../../support/seeded-random.ts';
+import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { ownersOfPorts } from './connection-owner.ts';
-import type { Columns, Question } from './receiver.ts';
+import type { Columns, Question, ReceiverOptions } from './receiver.ts';
+import { strike } from './wire-harm.ts';
 
-const { answerMsMax } = workerData as { answerMsMax: number };
+const { answerMsMax, refusals, seed } = workerData as ReceiverOptions;
+const random = seededRandom(seed);
 
 /** Connections that come together are looked up together, in milliseconds. */
 const lookUpAfterMs = 2;
 
 interface Sender {
+  /** At its own end of the connection to the proxy. */
   readonly port: number;
   pid: number | undefined;
 }
 
-const calls = { ids: [] as string[], arrivedAt: [] as number[], answeredAt: [] as number[], senders: [] as Sender[] };
-const senders = new WeakMap<Socket, Sender>();
+const calls: Columns = { id: [], order: [], webhookId: [], sender: [], arrivedAt: [], endedAt: [], status: [] };
+const callSenders: (Sender | undefined)[] = [];
+/** By the port of the proxy's connection to the server. */
+const senders = new Map<number, Sender>();
 const pids: number[] = [];
-let wrongIds = 0;
 let unknown: Sender[] = [];
-let lookingUp = false;
 
 function lookUp(): void {
-  lookingUp = false;
   const owners = ownersOfPorts(new Set(unknown.map(({ port }) => port)), pids);
   for (const sender of unknown) sender.pid = owners.get(sender.port);
   unknown = [];
 }
 
+function expectFrom(client: Socket, server: Socket): void {
+  const { remotePort: port } = client;
+  // It is gone already.
+  if (port === undefined) return;
+  const sender = { port, pid: undefined };
+  senders.set(server.localPort!, sender);
+  if (unknown.push(sender) === 1) setTimeout(lookUp, lookUpAfterMs);
+}
+
 const server = createServer((request, response) => {
-  const path = request.url!.split('?')[0]!;
-  const id = path.slice(path.lastIndexOf('/') + 1);
-  const index = calls.ids.push(id) - 1;
-  calls.arrivedAt.push(Date.now());
-  calls.answeredAt.push(Number.POSITIVE_INFINITY);
-  calls.senders.push(senders.get(request.socket)!);
-  if (request.headers['webhook-id'] !== id) wrongIds += 1;
+  const at = note(request);
   request.resume();
-  setTimeout(() => {
-    calls.answeredAt[index] = Date.now();
-    response.end();
-  }, Math.random() * answerMsMax);
+  // Whoever cut the connection is not answered.
+  response.once('close', () => {
+    if (calls.endedAt[at] === Number.POSITIVE_INFINITY) calls.endedAt[at] = Date.now();
+  });
+  setTimeout(() => answer(at, response), random.fraction() * answerMsMax);
 });
 
-server.on('connection', (socket: Socket) => {
-  const sender = { port: socket.remotePort!, pid: undefined };
-  senders.set(socket, sender);
-  unknown.push(sender);
-  if (!lookingUp) setTimeout(lookUp, lookUpAfterMs);
-  lookingUp = true;
-});
+function note(request: IncomingMessage): number {
+  const [id, order] = request.url!.split('?')[0]!.split('/').reverse();
+  callSenders.push(senders.get(request.socket.remotePort!));
+  calls.order.push(Number(order));
+  calls.webhookId.push(request.headers['webhook-id'] as string | undefined);
+  calls.arrivedAt.push(Date.now());
+  calls.endedAt.push(Number.POSITIVE_INFINITY);
+  calls.status.push(undefined);
+  return calls.id.push(id!) - 1;
+}
 
-server.listen(0, '127.0.0.1', () => parentPort!.postMessage((server.address() as AddressInfo).port));
+function answer(at: number, response: ServerResponse): void {
+  if (response.destroyed) return;
+  const status = random.fraction() < refusals ? 500 : 200;
+  calls.endedAt[at] = Date.now();
+  calls.status[at] = status;
+  response.writeHead(status).end();
+}
 
-parentPort!.on('message', (question: Question) => {
-  if (typeof question === 'object') pids.push(question.pid);
-  else if (question === 'count') parentPort!.postMessage(calls.ids.length);
-  else {
-    const { ids, arrivedAt, answeredAt } = calls;
-    const columns: Columns = { ids, arrivedAt, answeredAt, pids: calls.senders.map(({ pid }) => pid), wrongIds };
-    parentPort!.postMessage(columns);
-  }
+server.keepAliveTimeout = 60_000;
+server.listen(0, '127.0.0.1', async () => {
+  const { port } = server.address() as AddressInfo;
+  const proxy = await TcpProxy.open({ host: '127.0.0.1', port }, (link) => expectFrom(link.client, link.server));
+  let heal = () => {};
+  parentPort!.on('message', (question: Question) => {
+    if ('pid' in question) pids.push(question.pid);
+    else if ('harm' in question) {
+      heal();
+      heal = question.harm ? strike(proxy, question.harm, random) : () => {};
+    } else if (question.ask === 'count') parentPort!.postMessage(calls.id.length);
+    else parentPort!.postMessage({ ...calls, sender: callSenders.map((sender) => sender?.pid) });
+  });
+  parentPort!.postMessage(proxy.port);
 });

@@ -1,35 +1,27 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-
-/** A call as the receiver saw it. Instants are milliseconds since the epoch. */
-export interface Call {
-  readonly id: string;
-  readonly arrivedAt: number;
-  /** Infinity until it is answered. */
-  readonly answeredAt: number;
-  /** Of the process that made it; undefined where that could not be found out before it ended. */
-  readonly pid: number | undefined;
-}
+import type { Call } from '../../support/checker/evidence.ts';
+import type { WireHarm } from './wire-harm.ts';
 
 /** Calls in the order of arrival, in the form in which they leave the receiver's thread. */
-export interface Columns {
-  readonly ids: readonly string[];
-  readonly arrivedAt: readonly number[];
-  readonly answeredAt: readonly number[];
-  readonly pids: readonly (number | undefined)[];
-  readonly wrongIds: number;
+export type Columns = { readonly [Field in keyof Call]: Call[Field][] };
+
+export type Question =
+  | { readonly ask: 'count' | 'calls' }
+  | { readonly pid: number }
+  /** Undefined ends it. */
+  | { readonly harm: WireHarm | undefined };
+
+export interface ReceiverOptions {
+  /** It takes up to this long for an answer, evenly spread. */
+  readonly answerMsMax: number;
+  /** The part of all calls that it answers with 500; the others get 200. */
+  readonly refusals: number;
+  /** Of the numbers by which it draws. */
+  readonly seed: number;
 }
 
-export type Question = 'count' | 'calls' | { readonly pid: number };
-
-/** What came in so far. */
-export interface Received {
-  readonly calls: readonly Call[];
-  /** Calls whose `webhook-id` is not the id in their path. */
-  readonly wrongIds: number;
-}
-
-/** A receiver in a thread of its own, which answers each call with 200 after up to `answerMsMax`, evenly spread. */
+/** A receiver in a thread of its own, behind a network that can be harmed. Calls come to `url`/ID, or `url`/ORDER/ID. */
 export class ChaosReceiver {
   readonly url: string;
   readonly #worker: Worker;
@@ -41,8 +33,9 @@ export class ChaosReceiver {
     this.url = `http://127.0.0.1:${port}/hook`;
   }
 
-  static async start(answerMsMax: number): Promise<ChaosReceiver> {
-    const worker = new Worker(new URL('./receiver-worker.ts', import.meta.url), { workerData: { answerMsMax } });
+  static async start(options: Partial<ReceiverOptions> & Pick<ReceiverOptions, 'answerMsMax'>): Promise<ChaosReceiver> {
+    const workerData: ReceiverOptions = { refusals: 0, seed: 1, ...options };
+    const worker = new Worker(new URL('./receiver-worker.ts', import.meta.url), { workerData });
     const [port] = await once(worker, 'message');
     return new ChaosReceiver(worker, port);
   }
@@ -52,25 +45,36 @@ export class ChaosReceiver {
     this.#worker.postMessage({ pid } satisfies Question);
   }
 
+  /** Harms the network on the way to it, until it is told of another harm or of none. */
+  harm(harm: WireHarm | undefined): void {
+    this.#worker.postMessage({ harm } satisfies Question);
+  }
+
   count(): Promise<number> {
     return this.#ask('count');
   }
 
-  async received(): Promise<Received> {
-    const { ids, arrivedAt, answeredAt, pids, wrongIds } = await this.#ask<Columns>('calls');
-    const calls = ids.map((id, at) => {
-      return { id, arrivedAt: arrivedAt[at]!, answeredAt: answeredAt[at]!, pid: pids[at] };
-    });
-    return { calls, wrongIds };
+  /** The calls so far. Their `sender` is the id of the process that made them, undefined where that could not be found out before it ended. */
+  async received(): Promise<Call[]> {
+    const { id, order, webhookId, sender, arrivedAt, endedAt, status } = await this.#ask<Columns>('calls');
+    return id.map((one, at) => ({
+      id: one,
+      order: order[at]!,
+      webhookId: webhookId[at],
+      sender: sender[at],
+      arrivedAt: arrivedAt[at]!,
+      endedAt: endedAt[at]!,
+      status: status[at],
+    }));
   }
 
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  #ask<T>(question: Question): Promise<T> {
+  #ask<T>(ask: 'count' | 'calls'): Promise<T> {
     const answer = this.#asked.then(async () => {
-      this.#worker.postMessage(question);
+      this.#worker.postMessage({ ask } satisfies Question);
       const [reply] = await once(this.#worker, 'message');
       return reply as T;
     });

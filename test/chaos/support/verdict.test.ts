@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Call } from './receiver.ts';
+import type { Call } from '../../support/checker/evidence.ts';
 import { disturbancesOf, type Evidence, faultsOf, judge } from './verdict.ts';
 
-const call: Call = { id: 'a', arrivedAt: 1_000, answeredAt: 1_010, pid: 7 };
-const repeat = { ...call, arrivedAt: 7_000, answeredAt: 7_010, pid: 8 };
+const call: Call = {
+  id: 'a',
+  order: Number.NaN,
+  webhookId: 'a',
+  sender: 7,
+  arrivedAt: 1_000,
+  endedAt: 1_010,
+  status: 200,
+};
+const repeat = { ...call, arrivedAt: 7_000, endedAt: 7_010, sender: 8 };
 
 /** What is wrong with a run of one timer, `a`, due at 1,000, which was called once unless a test says otherwise. */
 function faults(evidence: Partial<Evidence> & { calls?: readonly Call[]; delivery?: 'at-most-once' } = {}) {
@@ -13,7 +21,7 @@ function faults(evidence: Partial<Evidence> & { calls?: readonly Call[]; deliver
     judge({
       accepted: new Map([['a', { dueAt: 1_000, delivery }]]),
       uncertain: new Set(),
-      received: { calls, wrongIds: 0 },
+      received: calls,
       disturbances: [],
       ...rest,
     }),
@@ -43,7 +51,7 @@ test('a repeat is explained by a kill of its process while the earlier call was 
   assert.deepEqual(faults(killed(1_261, 7)), unexplained);
   assert.deepEqual(faults(killed(1_005, 8)), unexplained, 'another process was killed');
   assert.deepEqual(
-    faults({ ...killed(1_005, 8), calls: [{ ...call, pid: undefined }, repeat] }),
+    faults({ ...killed(1_005, 8), calls: [{ ...call, sender: undefined }, repeat] }),
     [],
     'nobody knows whose it was',
   );
@@ -57,10 +65,10 @@ test('an at-most-once timer is never repeated, whatever explains it', () => {
 });
 
 test('a call under another webhook-id, and one for a timer that nobody was told of, are wrong', () => {
-  assert.deepEqual(faults({ received: { calls: [call], wrongIds: 1 } }), [
+  assert.deepEqual(faults({ calls: [{ ...call, webhookId: 'b' }] }), [
     "1 calls had another webhook-id than their timer's",
   ]);
-  assert.deepEqual(faults({ calls: [call, { ...call, id: 'b' }] }), [
+  assert.deepEqual(faults({ calls: [call, { ...call, id: 'b', webhookId: 'b' }] }), [
     '1 calls were for timers that nobody was told of',
   ]);
 });

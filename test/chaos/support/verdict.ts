@@ -1,23 +1,15 @@
+import { answeredBeforeMs, type Disturbance, ofSender, settleMsMax } from '../../support/checker/disturbances.ts';
+import type { Call } from '../../support/checker/evidence.ts';
 import type { AcceptedById } from '../../support/load.ts';
 import type { Interruption } from '../../support/process-fleet.ts';
-import type { Call, Received } from './receiver.ts';
 
 /** What happened, from the clients', the service's and the receiver's points of view. */
 export interface Evidence {
   readonly accepted: AcceptedById;
   /** The ids that the service lists as `uncertain`. */
   readonly uncertain: ReadonlySet<string>;
-  readonly received: Received;
+  readonly received: readonly Call[];
   readonly disturbances: readonly Disturbance[];
-}
-
-/** Something by which the answer to a call may get lost. */
-export interface Disturbance {
-  /** Whether the answer to this call may have been lost by it, had it come at that time. */
-  readonly concerns: (call: Call) => boolean;
-  /** Milliseconds since the epoch. A kill or a pause is the one moment in which it came. */
-  readonly from: number;
-  readonly until: number;
 }
 
 export interface Verdict {
@@ -47,14 +39,7 @@ export interface Verdict {
   readonly uncertainReceived: number;
 }
 
-/** A call that was answered at most this long before a kill may not have reached the disk: one commit, on a busy machine. */
-export const settleMsMax = 250;
-
-/** What was sent just before a process was disturbed may be seen this much later by a busy receiver, in milliseconds. */
-const seenLateMsMax = 1_000;
-
-export function judge({ accepted, uncertain, received, disturbances }: Evidence): Verdict {
-  const { calls, wrongIds } = received;
+export function judge({ accepted, uncertain, received: calls, disturbances }: Evidence): Verdict {
   const callsById = Map.groupBy(calls, ({ id }) => id);
   const repeated = [...callsById.values()].flatMap((all) => all.slice(0, -1));
   const beforeMs = repeated.map((call) => answeredBeforeMs(call, disturbances));
@@ -68,22 +53,12 @@ export function judge({ accepted, uncertain, received, disturbances }: Evidence)
     repeatsAtMostOnce: repeated.filter(({ id }) => accepted.get(id)?.delivery === 'at-most-once').length,
     repeatsUnexplained: beforeMs.filter((ms) => ms > settleMsMax).length,
     answeredBeforeMsMax: Math.max(0, ...beforeMs.filter(Number.isFinite)),
-    ofUnknownProcess: calls.filter(({ pid }) => pid === undefined).length,
-    wrongIds,
+    ofUnknownProcess: calls.filter(({ sender }) => sender === undefined).length,
+    wrongIds: calls.filter(({ id, webhookId }) => id !== webhookId).length,
     strangers: calls.filter(({ id }) => !accepted.has(id)).length,
     uncertain: uncertain.size,
     uncertainReceived: [...uncertain].filter((id) => callsById.has(id)).length,
   };
-}
-
-/**
- * How long before a disturbance that concerns it the call was answered: 0 where it was on the wire, Infinity where nothing disturbed it.
- */
-export function answeredBeforeMs(call: Call, disturbances: readonly Disturbance[]): number {
-  const possible = disturbances.filter(
-    ({ concerns, until }) => concerns(call) && call.arrivedAt <= until + seenLateMsMax,
-  );
-  return Math.min(Number.POSITIVE_INFINITY, ...possible.map(({ from }) => Math.max(0, from - call.answeredAt)));
 }
 
 /** The promises that do not depend on what was done to the service, as sentences about those that were broken. */
@@ -102,7 +77,5 @@ export function faultsOf(verdict: Verdict): string[] {
 
 /** Kills and pauses, which concern calls of that process, and those of which nobody knows whose they were. */
 export function disturbancesOf(interruptions: readonly Pick<Interruption, 'pid' | 'at'>[]): Disturbance[] {
-  return interruptions.map(({ pid, at }) => {
-    return { concerns: (call) => call.pid === undefined || call.pid === pid, from: at, until: at };
-  });
+  return interruptions.map(({ pid, at }) => ({ concerns: ofSender(pid), from: at, until: at }));
 }
