@@ -50,7 +50,7 @@ export class ProcessFleet {
     this.#members = new Map(members.map((member) => [member.name, member]));
   }
 
-  /** Starts them, and waits until they are ready: first one, which makes what is missing in the database, then all others at the same time. */
+  /** Starts them all at the same time, on a database that may be empty, and waits until they are ready. */
   static async start(options: FleetOptions): Promise<ProcessFleet> {
     const ports = new Set<number>();
     while (ports.size < Object.keys(options.plan).length) ports.add(await freePort());
@@ -59,10 +59,8 @@ export class ProcessFleet {
       return { name, role, port: free.next().value!, service: undefined, paused: false, peakMb: 0 };
     });
     const fleet = new ProcessFleet(options, members);
-    const [first, ...others] = Object.keys(options.plan) as [string, ...string[]];
     try {
-      await fleet.start(first);
-      await Promise.all(others.map((name) => fleet.start(name)));
+      await Promise.all(Object.keys(options.plan).map((name) => fleet.start(name)));
       return fleet;
     } catch (error) {
       await fleet.end();
