@@ -36,6 +36,8 @@ export interface ServerOptions {
    * since the operating system lives on, but nothing that is measured on it means anything. Default false.
    */
   readonly unsynced?: boolean;
+  /** Where its data shall be, rather than in the temporary folder. A server in Docker does not heed it. */
+  readonly folder?: string;
 }
 
 /** An engine cannot be had on this machine; the message says what was tried. */

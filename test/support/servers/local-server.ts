@@ -20,6 +20,8 @@ export interface LocalEngine {
   readonly endSignal: 'KILL' | 'QUIT';
   /** See {@link ServerOptions}. */
   readonly unsynced: boolean;
+  /** See {@link ServerOptions}. */
+  readonly folder: string | undefined;
   /** Makes the files of a new server in `folder.data`. */
   create(folder: ServerFolder): Promise<void>;
   /** The server's program and arguments. */
@@ -31,7 +33,10 @@ export interface LocalEngine {
 
 /** Makes a new server from this machine's programs, starts it on a free port, and waits until it takes connections. */
 export async function startLocally(engine: LocalEngine): Promise<DatabaseServer> {
-  const folder = await makeServerFolder(engine.engine, engine.user, engine.unsynced);
+  const folder = await makeServerFolder(engine.engine, engine.user, {
+    unsynced: engine.unsynced,
+    parent: engine.folder,
+  });
   const guard = startGuard(guardScript, folder.path, engine.endSignal);
   try {
     await engine.create(folder);

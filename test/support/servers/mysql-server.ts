@@ -32,7 +32,7 @@ export function startMysql(options: ServerOptions = {}): Promise<DatabaseServer>
     engine: 'mysql',
     programs: ['mariadbd', 'mysqld'],
     debianPackage: 'mariadb-server',
-    local: (program) => localMysql(program, settings, options.unsynced ?? false),
+    local: (program) => localMysql(program, settings, options),
     docker: {
       engine: 'mysql',
       image,
@@ -47,7 +47,11 @@ export function startMysql(options: ServerOptions = {}): Promise<DatabaseServer>
 
 const urlOf = (port: number) => `mysql://root@127.0.0.1:${port}/`;
 
-async function localMysql(program: string, settings: readonly string[], unsynced: boolean): Promise<LocalEngine> {
+async function localMysql(
+  program: string,
+  settings: readonly string[],
+  { unsynced = false, folder }: ServerOptions,
+): Promise<LocalEngine> {
   const { stdout: version } = await promisify(execFile)(program, ['--no-defaults', '--version']);
   const create = version.includes('MariaDB') ? createMariadb : createMysql;
   return {
@@ -55,11 +59,12 @@ async function localMysql(program: string, settings: readonly string[], unsynced
     user: ordinaryUser('mysql'),
     endSignal: 'KILL',
     unsynced,
-    create: async (folder) => {
-      await writeFile(initFile(folder), rootOverTcp);
-      await create(folder, program);
+    folder,
+    create: async (made) => {
+      await writeFile(initFile(made), rootOverTcp);
+      await create(made, program);
     },
-    command: (folder, port) => [program, '--no-defaults', ...placeArguments(folder, port), ...settings],
+    command: (made, port) => [program, '--no-defaults', ...placeArguments(made, port), ...settings],
     url: urlOf,
     askDataFolder,
   };

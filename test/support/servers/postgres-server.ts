@@ -20,7 +20,7 @@ export function startPostgres(options: ServerOptions = {}): Promise<DatabaseServ
     engine: 'postgres',
     programs: ['postgres'],
     debianPackage: 'postgresql',
-    local: (program) => localPostgres(program, settings, options.unsynced ?? false),
+    local: (program) => localPostgres(program, settings, options),
     docker: {
       engine: 'postgres',
       image,
@@ -35,7 +35,8 @@ export function startPostgres(options: ServerOptions = {}): Promise<DatabaseServ
 
 const urlOf = (port: number) => `postgres://postgres@127.0.0.1:${port}/postgres`;
 
-function localPostgres(program: string, settings: readonly string[], unsynced: boolean): LocalEngine {
+function localPostgres(program: string, settings: readonly string[], options: ServerOptions): LocalEngine {
+  const { unsynced = false, folder } = options;
   const initdb = join(dirname(program), 'initdb');
   const flags = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-instructions'];
   if (unsynced) flags.push('--no-sync');
@@ -45,7 +46,8 @@ function localPostgres(program: string, settings: readonly string[], unsynced: b
     // An immediate shutdown: kill -9 would leave a shared memory segment behind.
     endSignal: 'QUIT',
     unsynced,
-    create: (folder) => runIn(folder, initdb, [...flags, `--pgdata=${folder.data}`]),
+    folder,
+    create: (made) => runIn(made, initdb, [...flags, `--pgdata=${made.data}`]),
     command: ({ path, data }, port) => [
       program,
       ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', path, ...settings],

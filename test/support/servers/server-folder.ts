@@ -20,10 +20,14 @@ export interface ServerFolder {
   readonly spawnOptions: UserIds & { readonly cwd: string; readonly env: NodeJS.ProcessEnv };
 }
 
-/** Makes the folder: in memory where there is room and the server never syncs, since nobody expects its data to last. */
-export async function makeServerFolder(engine: ServerEngine, user: UserIds, unsynced: boolean): Promise<ServerFolder> {
+/** Makes the folder in `parent`, or else in memory where there is room and the server never syncs, since nobody expects its data to last. */
+export async function makeServerFolder(
+  engine: ServerEngine,
+  user: UserIds,
+  { unsynced, parent: given }: { readonly unsynced: boolean; readonly parent: string | undefined },
+): Promise<ServerFolder> {
   // Where the temporary folder is a symbolic link, a server gives the link's target as its data folder.
-  const parent = await realpath(unsynced ? await unsyncedParent() : tmpdir());
+  const parent = await realpath(given ?? (unsynced ? await unsyncedParent() : tmpdir()));
   const path = await mkdtemp(join(parent, `punctual-${engine}-`));
   if (user.uid !== undefined && user.gid !== undefined) await chown(path, user.uid, user.gid);
   return { path, data: join(path, 'data'), spawnOptions: { ...user, cwd: path, env: serverEnv(path) } };
