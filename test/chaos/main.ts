@@ -1,16 +1,31 @@
-// npm run chaos -- SCENARIO [--OPTION VALUE …]: the first line of each scenario's file says what it does.
+// npm run chaos -- [SCENARIO] [--OPTION VALUE …], `mixed` where none is named: the first line of each scenario's file says what it does.
 
 import { type Runnable, runByName } from '../support/command-line.ts';
 import { tormentControllers } from './controllers.ts';
 import { killDatabase } from './database.ts';
 import { killAgainAndAgain } from './kill.ts';
+import { harmEverything } from './mixed.ts';
 import { restartAll } from './rolling.ts';
 import { killShard } from './shards.ts';
 
 const engines = ['postgres', 'mysql'] as const;
 const deliveries = ['at-least-once', 'at-most-once'] as const;
 
+const millisecondsPerMinute = 60_000;
+
 const scenarios: Readonly<Record<string, Runnable>> = {
+  mixed: {
+    defaults: { engine: 'sqlite', minutes: '3', rate: '60', span: '60', seed: String(Date.now() % 1_000_000) },
+    run: (given) =>
+      harmEverything({
+        engine: given.oneOf('engine', ['sqlite', ...engines]),
+        forMs: given.number('minutes') * millisecondsPerMinute,
+        perSecond: given.number('rate'),
+        spanMs: given.seconds('span'),
+        seed: given.number('seed'),
+        pace: 1,
+      }),
+  },
   kill: {
     defaults: { timers: '5000', kills: '10', span: '40', delivery: 'at-least-once' },
     run: (given) =>
@@ -69,4 +84,4 @@ const scenarios: Readonly<Record<string, Runnable>> = {
   },
 };
 
-await runByName('chaos', scenarios);
+await runByName('chaos', scenarios, 'mixed');

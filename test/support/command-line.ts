@@ -8,11 +8,20 @@ export interface Runnable {
   readonly run: (given: Given) => Promise<Report>;
 }
 
-/** Runs the one that the command line names, prints its report, and sets the exit code: 1 where it found faults, 2 for wrong arguments. */
-export async function runByName(command: string, runnables: Readonly<Record<string, Runnable>>): Promise<void> {
+/**
+ * Runs the one that the command line names, or `usual` where it names none but options, prints its report, and sets the exit code: 1 where
+ * it found faults, 2 for wrong arguments.
+ */
+export async function runByName(
+  command: string,
+  runnables: Readonly<Record<string, Runnable>>,
+  usual?: string,
+): Promise<void> {
   // So that nothing that was started stays behind: what cleans up listens to the end of this process.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-  const [name = '', ...args] = process.argv.slice(2);
+  const given = process.argv.slice(2);
+  const isNamed = usual === undefined || !given[0]?.startsWith('--');
+  const [name = '', ...args] = isNamed ? given : [usual, ...given];
   const runnable = runnables[name];
   const report = runnable && start(runnable, args);
   if (report) process.exitCode = print(await report);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
+import type { Status } from '../../../src/timer/timer.ts';
 
 /** The numbers of `GET /stats`. */
 export interface Stats {
@@ -10,14 +11,22 @@ export interface Stats {
   readonly failed: number;
   readonly cancelled: number;
   readonly uncertain: number;
+  readonly purged: number;
   readonly identity_holds: boolean;
   readonly audit?: { readonly equal: boolean | null };
   readonly missing_shards?: readonly number[];
 }
 
+/** A timer as `GET /timers` lists it. */
+export interface PageTimer {
+  readonly id: string;
+  readonly status: Status;
+  readonly url: string;
+}
+
 /** What `GET /timers` answers. */
 export interface Page {
-  readonly timers: readonly { readonly id: string }[];
+  readonly timers: readonly PageTimer[];
   readonly next_cursor: string | null;
   readonly missing_shards?: readonly number[];
 }
@@ -61,14 +70,30 @@ export async function allEnded(
   }
 }
 
-/** The ids of all timers of a status, page by page. */
-export async function listIds(api: string, status: string): Promise<string[]> {
-  const ids: string[] = [];
+/** The ids of all timers of a status. */
+export async function listIds(api: string, status: Status): Promise<string[]> {
+  return (await listTimers(api, `&status=${status}`)).map(({ id }) => id);
+}
+
+/** All timers, or those that further parameters choose, page by page. */
+export async function listTimers(api: string, parameters = ''): Promise<PageTimer[]> {
+  const timers: PageTimer[] = [];
   let cursor = '';
   do {
-    const page = await getJson<Page>(`${api}/timers?status=${status}&limit=500${cursor && `&cursor=${cursor}`}`);
-    ids.push(...page.timers.map(({ id }) => id));
+    const page = await getJson<Page>(`${api}/timers?limit=500${parameters}${cursor && `&cursor=${cursor}`}`);
+    timers.push(...page.timers);
     cursor = page.next_cursor ?? '';
   } while (cursor);
-  return ids;
+  return timers;
+}
+
+/** Waits until all of them say that they are ready. Rejects when that takes too long. */
+export async function untilAllReady(apis: readonly string[], withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  for (const api of apis) {
+    while ((await statusOf(`${api}/readyz`).catch(() => 0)) !== 200) {
+      if (performance.now() > deadline) throw new Error(`${api} is not ready`);
+      await delay(100);
+    }
+  }
 }

@@ -13,7 +13,7 @@ import type { Link, Rule, TcpProxy } from '../../support/tcp-proxy.ts';
  */
 export type WireHarm =
   | { readonly kind: 'delay'; readonly ms: number }
-  | { readonly kind: 'black-hole'; readonly then: 'resume' | 'cut' }
+  | { readonly kind: 'black-hole'; readonly end: 'resume' | 'cut' }
   | { readonly kind: 'cut' }
   | { readonly kind: 'cut-behind-request' | 'lose-commit' | 'cut-in-answer'; readonly chance: number };
 
@@ -29,7 +29,7 @@ export function strike(proxy: TcpProxy, harm: WireHarm, random: Random): () => v
       proxy.hang();
       return () => {
         proxy.resume();
-        if (harm.then === 'cut') proxy.cut();
+        if (harm.end === 'cut') proxy.cut();
       };
     case 'cut':
       proxy.cut();

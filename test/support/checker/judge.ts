@@ -16,6 +16,8 @@ export interface JudgementFigures {
   /** Timers that are there though no client was told so: the answer was lost, or said that nobody knew. */
   readonly unacknowledged: number;
   readonly calls: number;
+  /** Calls of which nobody knows who made them: any disturbance excuses them. */
+  readonly callsOfUnknownSender: number;
   /** Accepted, but gone, not ended, or `done` without a call that was answered with 2xx. */
   readonly lost: number;
   /** Calls that arrived before their timer was due. */
@@ -55,6 +57,7 @@ export function judge(evidence: Evidence): Judgement {
       accepted: book.acceptedBy.size,
       unacknowledged: timers.filter(({ id }) => !book.acceptedBy.has(id)).length,
       calls: evidence.calls.length,
+      callsOfUnknownSender: evidence.calls.filter(({ sender }) => sender === undefined).length,
       lost: lost.length,
       early: early.length,
       earliestMs: Math.max(0, ...early.map(({ ms }) => ms)),
