@@ -209,7 +209,7 @@ test('Cancel is a verdict: what another controller may have sent before it died 
   const id = await world.insert({ dueAt: world.clock.now() });
   await dead.controller.claimOnce();
   const heir = world.controller('heir');
-  const until = world.clock.now() + 100_000;
+  const until = world.clock.monotonic() + 100_000;
   heir.dispatcher.dispatch = async () => ({ kind: 'postponed', untilAt: until, because: 'breaker_open' });
   heir.controller.start();
   await world.clock.advance(20_000);

@@ -137,8 +137,9 @@ export class Firer {
     onTurn();
     if (dispatched.kind === 'sent') return this.#settleSent(held, dispatched);
     if (dispatched.kind === 'postponed') {
-      observer.postponed(timer, dispatched);
-      return this.#giveBack(held, dispatched.untilAt);
+      const untilAt = clock.now() + (dispatched.untilAt - clock.monotonic());
+      observer.postponed(timer, { ...dispatched, untilAt });
+      return this.#giveBack(held, untilAt);
     }
     observer.dropped(timer);
     // Not at once: what kept it from being sent (a store that fails to write, a clock in doubt) would only be met again.

@@ -10,6 +10,7 @@ export interface ControllerObserver {
   takenOver(timer: Timer): void;
   /** An attempt was on the wire; `latenessMs` counts from the time that it was to be made. */
   attempted(timer: Timer, attempt: Attempt, latenessMs: number | null): void;
+  /** It was put off; here `untilAt` is by the store's clock. */
   postponed(timer: Timer, dispatched: Dispatched & { kind: 'postponed' }): void;
   /** A timer that was due was not sent, since too little of its lease was left, or it could not be marked as begun. */
   dropped(timer: Timer): void;

@@ -58,7 +58,7 @@ const idleMsMax = 60_000;
 const openIdleMsMax = 300_000;
 
 /**
- * What is known of one destination, and who waits for it. Decides; `Lanes` acts. Instants are arguments, store's clock, in milliseconds.
+ * What is known of one destination, and who waits for it. Decides; `Lanes` acts. Instants are arguments, on the monotonic clock, in milliseconds.
  */
 export class Lane {
   readonly destination: Destination;
@@ -293,7 +293,7 @@ export class Lane {
   }
 }
 
-/** A call that comes back at `at`; whole milliseconds, as the store keeps them. */
+/** A call that comes back at `at`; whole milliseconds. */
 export function postponed(because: Postponed['because'], at: number): Postponed {
   return { kind: 'postponed', untilAt: Math.ceil(at), because };
 }

@@ -77,7 +77,7 @@ export class Lanes implements Dispatcher {
   shareRates(controllers: number): void {
     if (controllers === this.#sharers) return;
     this.#sharers = controllers;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (const lane of this.#lanes.values()) lane.setRate(this.#ratePerSecond / controllers, now);
   }
 
@@ -85,7 +85,7 @@ export class Lanes implements Dispatcher {
     this.#stopped = true;
     this.#cancelSweep?.();
     for (const cancel of this.#rateAlarms.values()) cancel();
-    const stopping = postponed('stopping', this.#clock.now());
+    const stopping = postponed('stopping', this.#clock.monotonic());
     const answer = () => stopping;
     for (const lane of this.#waiting) this.#unqueue(lane, lane.postponeBeyond(0, answer));
   }
@@ -104,7 +104,7 @@ export class Lanes implements Dispatcher {
   }
 
   #admit(call: Call, permit: Waiting['permit'], resolve: Waiting['resolve']): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     if (this.#stopped) return void resolve(postponed('stopping', now));
     const lane = this.#lane(call.destination, now);
     const admitted = lane.admit(now, { slots: this.#slotsPerLane(), queue: this.#queuedMax - this.#queued });
@@ -162,7 +162,7 @@ export class Lanes implements Dispatcher {
   #startNext(lane: Lane): boolean {
     if (lane.queue.length === 0) return false;
     if (this.#inFlight >= this.#totalMax || lane.inFlight >= this.#slotsPerLane()) return false;
-    const waitMs = lane.takeTokenOrWaitMs(this.#clock.now());
+    const waitMs = lane.takeTokenOrWaitMs(this.#clock.monotonic());
     if (waitMs > 0) {
       this.#offerAfter(lane, waitMs);
       return false;
@@ -197,7 +197,7 @@ export class Lanes implements Dispatcher {
 
   #send(lane: Lane, waiting: Waiting): void {
     const startedAt = this.#clock.now();
-    lane.sending(startedAt);
+    lane.sending(this.#clock.monotonic());
     // Senders do not throw. If one does, its call must still end, and whether it left is not known.
     const failed = () => this.#complete(lane, waiting, lostInSender(waiting.call, startedAt));
     try {
@@ -208,7 +208,7 @@ export class Lanes implements Dispatcher {
   }
 
   #complete(lane: Lane, waiting: Waiting, sent: Sent): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     if (sent.withheld) {
       lane.withheld(now);
       this.#drop(lane, waiting);
@@ -230,7 +230,7 @@ export class Lanes implements Dispatcher {
   }
 
   #sweep(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (const lane of this.#waiting) this.#unqueue(lane, lane.thin(now, this.#slotsPerLane()));
     this.#forget((lane) => lane.isForgettable(now));
     this.#pace.lanes = this.#lanes.values().reduce((sum, lane) => sum + (lane.hasTurnsOut(now) ? 1 : 0), 0);

@@ -32,7 +32,8 @@ export interface Sender {
 
 /**
  * What became of a call that was handed to its destination's lane:
- * `sent` it was on the wire; `postponed` it was not, and shall be tried again at `untilAt`; `dropped` its permit was refused, or its leave in
+ * `sent` it was on the wire; `postponed` it was not, and shall be tried again at `untilAt` (on the monotonic clock: a
+ * destination is called for several databases, whose clocks differ); `dropped` its permit was refused, or its leave in
  * the last moment.
  */
 export type Dispatched =

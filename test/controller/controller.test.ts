@@ -479,10 +479,10 @@ test('a postponed timer is not tried again before its time, and not in a busy lo
   const world = new World();
   const { controller, dispatcher } = world.controller('a');
   let turns = 0;
-  const until = world.clock.now() + 1_000;
+  const until = world.clock.monotonic() + 1_000;
   dispatcher.dispatch = async (call, permit) => {
     turns += 1;
-    if (world.clock.now() < until) return { kind: 'postponed', untilAt: until, because: 'lane_full' };
+    if (world.clock.monotonic() < until) return { kind: 'postponed', untilAt: until, because: 'lane_full' };
     assert.ok(await permit());
     return delivered(call, world.clock);
   };
@@ -503,7 +503,7 @@ test('a timer that was taken over and put off unsent keeps the lost attempt on r
   const id = await world.insert({ dueAt: world.clock.now() });
   await dead.controller.claimOnce();
   const heir = world.controller('heir');
-  const until = world.clock.now() + 60_000;
+  const until = world.clock.monotonic() + 60_000;
   heir.dispatcher.dispatch = async () => ({ kind: 'postponed', untilAt: until, because: 'breaker_open' });
   heir.controller.start();
   await world.clock.advance(10_000);
@@ -578,10 +578,12 @@ test('a timer that is claimed again before the answer to its settlement is there
 test('a timer that was put off and is claimed again before the answer to its release is there is sent at its time', async () => {
   const world = new World();
   const { controller, dispatcher } = world.controller('a');
-  const until = world.clock.now() + 250;
+  const until = world.clock.monotonic() + 250;
   const dispatch = dispatcher.dispatch.bind(dispatcher);
   dispatcher.dispatch = async (call, permit) =>
-    world.clock.now() < until ? { kind: 'postponed', untilAt: until, because: 'lane_full' } : dispatch(call, permit);
+    world.clock.monotonic() < until
+      ? { kind: 'postponed', untilAt: until, because: 'lane_full' }
+      : dispatch(call, permit);
   delayAnswers(world, 'release', 400);
   controller.start();
   await world.insert({ dueAt: world.clock.now() });

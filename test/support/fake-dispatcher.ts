@@ -20,7 +20,7 @@ export class FakeDispatcher implements Dispatcher {
   }
 
   async dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched> {
-    if (this.stopped) return { kind: 'postponed', untilAt: this.#clock.now(), because: 'stopping' };
+    if (this.stopped) return { kind: 'postponed', untilAt: this.#clock.monotonic(), because: 'stopping' };
     if (!(await permit())) return { kind: 'dropped' };
     this.sent.push({ call, at: this.#clock.now() });
     return await this.behaviour(call);

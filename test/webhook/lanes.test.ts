@@ -33,7 +33,7 @@ class FakeNetwork implements Sender {
         call,
         finish: (outcome = 'delivered', retryAfterMs) => {
           if (!this.onWire.delete(onWire)) return;
-          resolve(sentAs(call, outcome, this.clock.now(), retryAfterMs));
+          resolve(sentAs(call, outcome, this.clock.monotonic(), retryAfterMs));
         },
       };
       this.onWire.add(onWire);
@@ -90,7 +90,7 @@ function setUp(options: Partial<LanesOptions> = {}) {
   const answers: (Dispatched | undefined)[] = [];
   let number = 0;
   const call = (destination = healthy): Call => {
-    const timer = aTimer(clock.now(), { spec: aSpec({ url: `${destination}/` }) });
+    const timer = aTimer(clock.monotonic(), { spec: aSpec({ url: `${destination}/` }) });
     return { timer, destination: destinationOf(timer.spec.url), number: ++number, mayLeave: () => true };
   };
   const dispatch = (destination?: string, permit: () => boolean | Promise<boolean> = () => true) => {
@@ -100,14 +100,14 @@ function setUp(options: Partial<LanesOptions> = {}) {
       assert.equal(answers[index], undefined);
       answers[index] = dispatched;
       if (dispatched.kind === 'postponed') {
-        assert.ok(Number.isInteger(dispatched.untilAt) && dispatched.untilAt >= clock.now());
+        assert.ok(Number.isInteger(dispatched.untilAt) && dispatched.untilAt >= clock.monotonic());
       }
     });
     return answered;
   };
   const kinds = () =>
     answers.map((answer) => (answer?.kind === 'postponed' ? answer.because : (answer?.kind ?? 'open')));
-  return { clock, network, lanes, dispatch, answers, kinds, start: clock.now() };
+  return { clock, network, lanes, dispatch, answers, kinds, start: clock.monotonic() };
 }
 
 function count(kinds: readonly string[], kind: string): number {
@@ -138,8 +138,8 @@ class SimulatedStore {
   constructor(clock: FakeClock, dispatch: () => Promise<Dispatched>) {
     this.#clock = clock;
     this.#dispatch = dispatch;
-    this.#start = clock.now();
-    this.#claimableFrom = clock.now();
+    this.#start = clock.monotonic();
+    this.#claimableFrom = clock.monotonic();
   }
 
   /** How often a call was given an earlier turn than the one that was sent back before it. */
@@ -162,7 +162,7 @@ class SimulatedStore {
   }
 
   #claim(max: number): number {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     let claims = 0;
     for (; this.#claimableFrom <= now; this.#claimableFrom++) {
       const due = this.#waiting.get(this.#claimableFrom) ?? 0;
@@ -178,14 +178,14 @@ class SimulatedStore {
   }
 
   async #fire(): Promise<void> {
-    const second = Math.floor((this.#clock.now() - this.#start) / 1_000);
+    const second = Math.floor((this.#clock.monotonic() - this.#start) / 1_000);
     this.dispatchedPerSecond[second]!++;
     const dispatched = await this.#dispatch();
     if (dispatched.kind === 'postponed') {
       this.#turns.push(dispatched.untilAt);
       this.add(dispatched.untilAt);
-    } else if (dispatched.kind === 'dropped') this.add(this.#clock.now() + 200);
-    else if (dispatched.attempt.outcome !== 'delivered') this.add(this.#clock.now() + 10_000);
+    } else if (dispatched.kind === 'dropped') this.add(this.#clock.monotonic() + 200);
+    else if (dispatched.attempt.outcome !== 'delivered') this.add(this.#clock.monotonic() + 10_000);
   }
 }
 
@@ -195,7 +195,7 @@ describe('a backlog to dead receivers', () => {
     const { clock, network } = setUp();
     const lanes = new Lanes({ sender: network, clock, random: seededRandom(3) });
     network.answer = ({ destination }) => (destination === healthy ? { afterMs: 1 } : answer);
-    const timer = aTimer(clock.now());
+    const timer = aTimer(clock.monotonic());
     const callTo = (destination: string) =>
       lanes.dispatch(
         { timer, destination: destinationOf(`${destination}/`), number: 1, mayLeave: () => true },
@@ -203,10 +203,10 @@ describe('a backlog to dead receivers', () => {
       );
     let turn = 0;
     const store = new SimulatedStore(clock, () => callTo(`http://dead${turn++ % receivers}.test`));
-    store.add(clock.now(), 100_000);
+    store.add(clock.monotonic(), 100_000);
     const waits: number[] = [];
     await store.run(60_000, 20, async () => {
-      const dueAt = clock.now();
+      const dueAt = clock.monotonic();
       const sent = await callTo(healthy);
       waits.push(sent.kind === 'sent' ? sent.attempt.startedAt! - 1 - dueAt : Number.POSITIVE_INFINITY);
     });
@@ -277,7 +277,7 @@ describe('slots', () => {
     for (let call = 0; call < 20_000; call++) void dispatch(`http://hung${call % 20}.test`);
     const waits = [];
     for (let call = 0; call < 200; call++) {
-      const dispatchedAt = clock.now();
+      const dispatchedAt = clock.monotonic();
       const answered = dispatch();
       await clock.advance(5);
       const sent = await answered;
@@ -399,8 +399,8 @@ describe('a full lane', () => {
       turns.toSorted((a, b) => a - b),
     );
     assert.ok(turns.every((turn) => Number.isInteger(turn)));
-    assert.ok(turns[0]! >= clock.now() + 250 && turns.at(-1)! <= clock.now() + 8_000);
-    const withinSecond = turns.filter((turn) => turn >= clock.now() + 1_000 && turn < clock.now() + 2_000).length;
+    assert.ok(turns[0]! >= clock.monotonic() + 250 && turns.at(-1)! <= clock.monotonic() + 8_000);
+    const withinSecond = turns.filter((turn) => turn >= clock.monotonic() + 1_000 && turn < clock.monotonic() + 2_000).length;
     assert.ok(withinSecond > 500 && withinSecond < 900, `${withinSecond} in one second`);
   });
 
@@ -413,7 +413,7 @@ describe('a full lane', () => {
     }
     for (let call = 0; call < 65; call++) void dispatch();
     const answer = await dispatch();
-    assert.deepEqual(answer, { kind: 'postponed', untilAt: clock.now() + 250, because: 'lane_full' });
+    assert.deepEqual(answer, { kind: 'postponed', untilAt: clock.monotonic() + 250, because: 'lane_full' });
   });
 
   test('gives back what a slow receiver would keep waiting for seconds', async () => {
@@ -453,13 +453,13 @@ describe('the breaker', () => {
     assert.equal(count(kinds(), 'breaker_open'), 12);
     const turns = answers.flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
     const probeAt = turns[0]!;
-    assert.ok(probeAt >= clock.now() + 500 && probeAt <= clock.now() + 1_000);
+    assert.ok(probeAt >= clock.monotonic() + 500 && probeAt <= clock.monotonic() + 1_000);
     assert.deepEqual(
       turns,
       turns.map((_, index) => probeAt + index),
     );
     assert.equal(network.sent.length, 9);
-    await clock.advance(probeAt - clock.now() - 1);
+    await clock.advance(probeAt - clock.monotonic() - 1);
     assert.equal((await dispatch()).kind, 'postponed');
     await clock.advance(1);
     void dispatch();
@@ -492,8 +492,8 @@ describe('the breaker', () => {
     const [view] = lanes.view();
     assert.equal(view?.breaker, 'open');
     const next = await dispatch();
-    assert.ok(next.kind === 'postponed' && next.untilAt >= clock.now() + 1_000);
-    await clock.advance(next.untilAt - clock.now());
+    assert.ok(next.kind === 'postponed' && next.untilAt >= clock.monotonic() + 1_000);
+    await clock.advance(next.untilAt - clock.monotonic());
     void dispatch();
     assert.equal(network.sent.length, 7);
   });
@@ -515,10 +515,10 @@ describe('the breaker', () => {
     await clock.advance(1_000);
     void dispatch();
     const soon = await dispatch();
-    assert.ok(soon.kind === 'postponed' && soon.untilAt <= clock.now() + 501);
+    assert.ok(soon.kind === 'postponed' && soon.untilAt <= clock.monotonic() + 501);
     await clock.advance(3_000);
     const later = await dispatch();
-    assert.ok(later.kind === 'postponed' && later.untilAt >= clock.now() + 3_000);
+    assert.ok(later.kind === 'postponed' && later.untilAt >= clock.monotonic() + 3_000);
   });
 
   test('does not count calls that the guard blocked', async () => {
@@ -586,7 +586,7 @@ describe('Retry-After', () => {
     assert.deepEqual(kinds(), ['sent', ...Array(4).fill('slowed_down')]);
     for (const answer of answers.slice(1)) {
       const untilAt = answer?.kind === 'postponed' ? answer.untilAt : 0;
-      assert.ok(untilAt >= clock.now() + 10_000 && untilAt <= clock.now() + 10_251);
+      assert.ok(untilAt >= clock.monotonic() + 10_000 && untilAt <= clock.monotonic() + 10_251);
     }
     await clock.advance(10_000);
     void dispatch();
@@ -637,9 +637,9 @@ describe('a rate', () => {
     assert.ok(lanes.queued <= 6, `${lanes.queued} queued`);
     const turns = answers.flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
     assert.equal(turns.length, count(kinds(), 'lane_full'));
-    assert.ok(turns[0]! > clock.now() + 250 && turns[0]! <= clock.now() + 1_000);
+    assert.ok(turns[0]! > clock.monotonic() + 250 && turns[0]! <= clock.monotonic() + 1_000);
     for (let index = 1; index < turns.length; index++) assert.ok(turns[index]! - turns[index - 1]! >= 199);
-    assert.ok(turns.at(-1)! < clock.now() + 20_000);
+    assert.ok(turns.at(-1)! < clock.monotonic() + 20_000);
     assert.equal(network.sent.length, 1);
   });
 
@@ -647,10 +647,10 @@ describe('a rate', () => {
     const { clock, network, dispatch, kinds } = setUp({ ratePerSecond: 5 });
     network.answer = () => ({ afterMs: 1 });
     const store = new SimulatedStore(clock, async () => {
-      const leaseEndsAt = clock.now() + 3_000;
-      return dispatch(healthy, () => clock.now() < leaseEndsAt);
+      const leaseEndsAt = clock.monotonic() + 3_000;
+      return dispatch(healthy, () => clock.monotonic() < leaseEndsAt);
     });
-    store.add(clock.now(), 200);
+    store.add(clock.monotonic(), 200);
     await store.run(1_000, 200);
     const before = network.sent.length;
     await store.run(20_000, 200);
@@ -662,7 +662,7 @@ describe('a rate', () => {
     for (const leave of [false, true]) {
       const { clock, network, dispatch, kinds } = setUp({ ratePerSecond: 5 });
       const send = network.send.bind(network);
-      network.send = async (call) => ({ ...sentAs(call, 'unreachable', clock.now()), withheld: true });
+      network.send = async (call) => ({ ...sentAs(call, 'unreachable', clock.monotonic()), withheld: true });
       for (let call = 0; call < 5; call++) void dispatch(healthy, () => leave);
       await settlePromises();
       assert.equal(count(kinds(), 'dropped'), 5);
@@ -695,7 +695,7 @@ describe('stop', () => {
     void dispatch();
     await settlePromises();
     assert.deepEqual(kinds(), ['open', 'stopping', 'open', 'stopping']);
-    assert.deepEqual(answers[1], { kind: 'postponed', untilAt: clock.now(), because: 'stopping' });
+    assert.deepEqual(answers[1], { kind: 'postponed', untilAt: clock.monotonic(), because: 'stopping' });
     network.finish(2);
     await settlePromises();
     assert.deepEqual(kinds(), ['sent', 'stopping', 'sent', 'stopping']);
@@ -824,7 +824,7 @@ for (let seed = 1; seed <= 20; seed++) {
 test('a call that the sender withheld is dropped, frees its slot, and is no answer of the receiver', async () => {
   const { clock, network, lanes, dispatch, answers } = setUp({ perDestinationMax: 1 });
   const send = network.send.bind(network);
-  network.send = async (call) => ({ ...sentAs(call, 'unreachable', clock.now()), withheld: true });
+  network.send = async (call) => ({ ...sentAs(call, 'unreachable', clock.monotonic()), withheld: true });
   for (let call = 0; call < 10; call++) dispatch();
   await clock.advance(0);
   assert.deepEqual(answers, Array(10).fill({ kind: 'dropped' }));
