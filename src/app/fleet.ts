@@ -66,7 +66,7 @@ export function startFleet(parts: FleetParts): Fleet {
 }
 
 /** The lanes as several controllers use them: they stop when the last of them has stopped. */
-function sharedBy(lanes: Lanes, controllers: number): Dispatcher {
+export function sharedBy(lanes: Lanes, controllers: number): Dispatcher {
   let running = controllers;
   return {
     dispatch: (call, permit) => lanes.dispatch(call, permit),

@@ -48,6 +48,7 @@ export function faultyStore(store: Store, { clock, ordealOf }: FaultyStoreOption
   );
 }
 
-function answerLost(verb: keyof Store): PunctualError {
+/** What a lost answer means to who asked: a read can be repeated, of a write it is not known whether it was done. */
+export function answerLost(verb: keyof Store): PunctualError {
   return new PunctualError(reads.has(verb) ? 'store_unavailable' : 'commit_unknown');
 }
