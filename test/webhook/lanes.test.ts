@@ -400,7 +400,9 @@ describe('a full lane', () => {
     );
     assert.ok(turns.every((turn) => Number.isInteger(turn)));
     assert.ok(turns[0]! >= clock.monotonic() + 250 && turns.at(-1)! <= clock.monotonic() + 8_000);
-    const withinSecond = turns.filter((turn) => turn >= clock.monotonic() + 1_000 && turn < clock.monotonic() + 2_000).length;
+    const withinSecond = turns.filter(
+      (turn) => turn >= clock.monotonic() + 1_000 && turn < clock.monotonic() + 2_000,
+    ).length;
     assert.ok(withinSecond > 500 && withinSecond < 900, `${withinSecond} in one second`);
   });
 
