@@ -1,4 +1,4 @@
-// npm run simulate -- [--seeds N] [--from SEED] | --seed SEED [--trace]
+// npm run simulate -- [--seeds N] [--from SEED] [--until-failed] | --seed SEED [--trace]
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { simulate } from './simulate.ts';
@@ -9,6 +9,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    'until-failed': { type: 'boolean', default: false },
   },
 });
 
@@ -29,6 +30,7 @@ for (let seed = first; seed < first + count; seed++) {
   failed++;
   console.log(`seed ${seed} at commit ${commit()}: npm run simulate -- --seed ${seed} --trace`);
   for (const fault of faults) console.log(`  ${fault}`);
+  if (values['until-failed']) break;
 }
 const seconds = (performance.now() - startedAt) / 1_000;
 const hours = simulatedMs / 3_600_000;
