@@ -23,7 +23,8 @@ export class ApiClient {
   readonly #pools: readonly Pool[];
 
   constructor(apis: readonly string[]) {
-    this.#pools = apis.map((api) => new Pool(api, { connections: 64 }));
+    // Each request over a connection of its own: a process without descriptors keeps those that it has.
+    this.#pools = apis.map((api) => new Pool(api, { connections: 64, pipelining: 0 }));
   }
 
   /** Never throws. */

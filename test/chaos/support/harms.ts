@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Disturbance, ofSender } from '../../support/checker/disturbances.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 import { between, oneOf } from './chance.ts';
 import { limitDescriptors, noDescriptorLimits } from './descriptors.ts';
 import type { Scene } from './mixed-scene.ts';
@@ -60,7 +61,9 @@ function onServer(run: Harm['run']): Harm {
 function onWire(harmOf: (scene: Scene) => WireHarm): Harm {
   return onServer((scene) =>
     disturb(scene, everybody, aftermathMs.store, async () => {
-      const heal = strike(scene.wire!, harmOf(scene), scene.random);
+      // Of its own, or the next harms would hang on how many bytes this one met.
+      const random = seededRandom(between(scene.random, 1, 1_000_000));
+      const heal = strike(scene.wire!, harmOf(scene), random);
       await delay(spanOf(scene, 2_000, 6_000));
       heal();
     }),
@@ -102,7 +105,7 @@ async function pauseProcess(scene: Scene, ms: number): Promise<void> {
 async function withholdDescriptors(scene: Scene): Promise<void> {
   const pid = scene.fleet.pid(anyMember(scene))!;
   await disturb(scene, ofSender(pid), aftermathMs.process, async () => {
-    const undo = await limitDescriptors(pid, between(scene.random, 0, 8));
+    const undo = await limitDescriptors(pid, between(scene.random, 0, 6));
     // So that it needs new ones.
     scene.wire?.cut();
     scene.receiver.harm({ kind: 'cut' });

@@ -21,7 +21,7 @@ type OpenOrder = Omit<Order, 'tries' | 'changes'> & { readonly tries: Try[]; rea
 const clockDoubtMsMax = 1_000;
 /** A client that was refused asks again after this at most, whatever it was told: harms do not last. */
 const pauseMsMax = 1_000;
-const pauseMsMin = 50;
+const pauseMsMin = 250;
 
 /** Failures are short, since a harm is; and many, since there are many harms. */
 const retry = { initial: '200ms', max: '2s', factor: 2, max_attempts: 60 };

@@ -13,6 +13,9 @@ const guardScript = `
   umount -l "$1" && rmdir "$1"
 `;
 
+/** Lets an ordinary user mount, and run a database server as another one. SQLite needs no `--map-auto`. */
+const inOwnNamespace = 'unshare --map-root-user --map-auto --mount';
+
 const largePiece = Buffer.alloc(1024 ** 2);
 const smallPiece = Buffer.alloc(4_096);
 
@@ -35,7 +38,8 @@ export class SmallDisk {
       await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=1777`, 'tmpfs', folder]);
     } catch (error) {
       await rmdir(folder);
-      return `no small file system could be mounted (${String(error).trim().split('\n').at(-1)})`;
+      const why = String(error).trim().split('\n').at(-1);
+      return `no small file system could be mounted (${why}): run it as root, or behind ${inOwnNamespace}`;
     }
     const guard = startGuard(guardScript, folder);
     return new SmallDisk(folder, () => guard.release());
