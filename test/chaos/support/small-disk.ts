@@ -38,7 +38,7 @@ export class SmallDisk {
       await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=1777`, 'tmpfs', folder]);
     } catch (error) {
       await rmdir(folder);
-      const why = String(error).trim().split('\n').at(-1);
+      const why = /^mount: .*$/m.exec(String(error))?.[0] ?? String(error);
       return `no small file system could be mounted (${why}): run it as root, or behind ${inOwnNamespace}`;
     }
     const guard = startGuard(guardScript, folder);
