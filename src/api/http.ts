@@ -16,7 +16,7 @@ export function acceptJsonOnly(app: ApiApp): void {
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const refusal = refuseEncoding(request.headers, body);
     if (refusal) return done(refusal);
-    const text = body.toString();
+    const text = textOf(body);
     if (text === '') return done(null, undefined);
     parse(request, text, (error, value) => {
       if (error) return done(malformed(text));
@@ -36,6 +36,11 @@ function refuseEncoding(headers: IncomingHttpHeaders, body: Buffer): PunctualErr
     });
   }
   return isUtf8(body) ? undefined : new PunctualError('malformed_json', { message: 'The body is not in UTF-8.' });
+}
+
+/** Without a byte order mark, which may be ignored (RFC 8259, section 8.1), and which JSON.parse does not know. */
+function textOf(body: Buffer): string {
+  return body.toString().replace(/^\ufeff/, '');
 }
 
 function malformed(text: string): PunctualError {

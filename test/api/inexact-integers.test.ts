@@ -65,6 +65,11 @@ describe('a timer whose body has such an integer', () => {
     assert.match(problem.errors[0]?.detail ?? '', /send the whole body as text/);
   });
 
+  it('is refused behind a byte order mark too', async () => {
+    const answer = await send(`\ufeff{"url": "${receiver}", "seconds": 1, "body": {"id": 9007199254740993}}`);
+    assertProblem(answer, 400, 'invalid_request');
+  });
+
   it('is stored with the body as text', async () => {
     const body = '{"id": 9007199254740993}';
     const answer = await send(
