@@ -33,7 +33,7 @@ export function fuzz(options: FuzzOptions): Promise<Report> {
     const startedAt = performance.now();
     const { samples, broke } = await sendAll(ground, fuzzer, options.requests);
     const seconds = (performance.now() - startedAt) / 1_000;
-    const faults = broke ? [broke] : await finalFaults(ground);
+    const faults = broke ? [broke] : await finalFaults(ground, fuzzer.tally.created);
     return report(ground, { fuzzer, samples, seconds, faults });
   });
 }
@@ -75,10 +75,10 @@ function endOf({ service }: ProvingGround): string {
 }
 
 /** What must be true of the service when all is over. */
-async function finalFaults(ground: ProvingGround): Promise<string[]> {
+async function finalFaults(ground: ProvingGround, created: number): Promise<string[]> {
   const ended = endOf(ground);
   if (ended) return [ended];
-  const faults = await auditFaults(ground);
+  const faults = await auditFaults(ground, created);
   const ready = await fetch(`${ground.service.url}/readyz`);
   if (ready.status !== 200) faults.push(`/readyz answers ${ready.status}: ${await ready.text()}`);
   faults.push(...logFaults(ground.service.output()));
@@ -87,15 +87,18 @@ async function finalFaults(ground: ProvingGround): Promise<string[]> {
 }
 
 interface AuditedStats {
+  readonly accepted: number;
   readonly identity_holds: boolean;
   readonly audit: { readonly equal: boolean | null };
 }
 
-async function auditFaults(ground: ProvingGround): Promise<string[]> {
+/** Of those created, clients may have missed the answer to some. */
+async function auditFaults(ground: ProvingGround, created: number): Promise<string[]> {
   const deadline = performance.now() + auditMsMax;
   for (;;) {
     const stats = (await getJson(ground, '/stats?audit=true')) as AuditedStats;
     if (!stats.identity_holds) return [`the identity of /stats does not hold: ${JSON.stringify(stats)}`];
+    if (stats.accepted < created) return [`of ${created} timers that were created ${stats.accepted} are counted`];
     if (stats.audit.equal) return [];
     const isOver = stats.audit.equal === false || performance.now() > deadline;
     if (isOver) return [`the audit of /stats is not equal: ${JSON.stringify(stats)}`];
@@ -123,6 +126,7 @@ function report(ground: ProvingGround, { fuzzer, samples, seconds, faults }: Res
       'per second': Math.round(tally.requests / seconds),
       'valid requests': tally.valid,
       'of these taken': tally.taken,
+      'timers created': tally.created,
       'calls of the receiver': ground.calls(),
       'log lines': ground.service
         .output()

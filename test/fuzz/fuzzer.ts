@@ -2,7 +2,7 @@ import { DocumentedAnswers, type OpenApi } from '../api/documented-answers.ts';
 import { type Answer, allAnswers, NoHttp } from './answers.ts';
 import { Chance } from './chance.ts';
 import { type Connection, NoAnswer, play } from './connection.ts';
-import { faultOf, generalFault, idIn } from './judge.ts';
+import { createdBy, faultOf, generalFault, idIn } from './judge.ts';
 import { LiveIds } from './live-ids.ts';
 import { mutated } from './raw.ts';
 import { bytesOf, type FuzzRequest, requestFor, routesOf } from './requests.ts';
@@ -69,6 +69,7 @@ export class Fuzzer {
 
   #note(request: FuzzRequest, answer: Answer): void {
     this.tally.note(request.operation, answer.status);
+    this.tally.created += createdBy(answer);
     if (request.isValid) this.tally.noteValid(answer.status < 400);
     const creates = request.operation === 'createTimer' || request.operation === 'createTimerOriginal';
     const id = creates && answer.status < 300 ? idIn(answer) : undefined;
@@ -83,6 +84,7 @@ export class Fuzzer {
       const { answers, left } = allAnswers(await play(port, script));
       for (const answer of answers) {
         this.tally.note(`raw: ${kind}`, answer.status);
+        this.tally.created += createdBy(answer);
         const fault = generalFault(answer);
         if (fault) tell(fault, answer);
       }

@@ -4,7 +4,7 @@ import { statusByCode } from '../../src/api/problem.ts';
 import { DocumentedAnswers } from '../api/documented-answers.ts';
 import { Harness } from '../api/harness.ts';
 import type { Answer } from './answers.ts';
-import { faultOf, generalFault } from './judge.ts';
+import { createdBy, faultOf, generalFault } from './judge.ts';
 import type { FuzzRequest } from './requests.ts';
 
 const id = '019ab1c2-6f00-7000-8000-3f1d2c4b5a69';
@@ -166,5 +166,18 @@ describe('the judge of answers', () => {
     assert.equal(generalFault(answer(200, created)), undefined);
     assert.match(generalFault(answer(500, '')) ?? '', /it is a 500/);
     assert.match(generalFault(answer(400, 'no', { 'content-type': 'text/plain' })) ?? '', /400 as text\/plain/);
+  });
+
+  it('counts what an answer says was stored', () => {
+    const stored = { status: 201, timer: created };
+    assert.equal(createdBy(answer(201, created, location)), 1);
+    assert.equal(createdBy(answer(201, created, { ...location, 'idempotent-replayed': 'true' })), 0);
+    assert.equal(createdBy(answer(200, { id, time_left: 1 })), 1, "the original's create");
+    assert.equal(createdBy(answer(200, { id, status: 'waiting', time_left: 1 })), 0, 'a read');
+    assert.equal(
+      createdBy(answer(200, { results: [stored, { ...stored, idempotent_replayed: true }, { status: 400 }] })),
+      1,
+    );
+    assert.equal(createdBy(problem('invalid_request')), 0);
   });
 });

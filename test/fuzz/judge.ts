@@ -31,6 +31,7 @@ export function faultOf(documented: DocumentedAnswers, request: FuzzRequest, ans
 interface BatchResult {
   readonly status: number;
   readonly timer?: unknown;
+  readonly idempotent_replayed?: boolean;
   readonly problem?: { readonly status: number };
 }
 
@@ -114,6 +115,16 @@ function typeOf({ headers }: Answer): string {
 /** The id in a created timer's answer. */
 export function idIn({ body }: Answer): string | undefined {
   return (jsonOf(body) as { id?: string } | undefined)?.id;
+}
+
+/** How many timers the answer says are stored now and were not before; what is no answer to a create says none. */
+export function createdBy({ status, headers, body }: Answer): number {
+  if (status >= 300 || headers.has('idempotent-replayed')) return 0;
+  if (headers.has('location')) return status === 201 ? 1 : 0;
+  const { results, id, ...rest } = (jsonOf(body) ?? {}) as { results?: readonly BatchResult[]; id?: string };
+  if (results) return results.filter((result) => result.status === 201 && !result.idempotent_replayed).length;
+  // The original's create answers with these two alone.
+  return id !== undefined && Object.keys(rest).join() === 'time_left' ? 1 : 0;
 }
 
 /** A byte order mark is no part of the text (RFC 8259, section 8.1). */

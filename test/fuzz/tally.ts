@@ -12,6 +12,8 @@ export class Tally {
   valid = 0;
   /** Of the valid ones. */
   taken = 0;
+  /** Timers that answers said were stored. */
+  created = 0;
 
   /** `outcome` is a status, or a word where there was none. */
   note(operation: string, outcome: number | string): void {
