@@ -58,7 +58,7 @@ export class Fuzzer {
     try {
       const answer = await connection.ask(bytes, { toHead: request.method === 'HEAD' });
       this.#note(request, answer);
-      const fault = faultOf(this.#documented, request, answer);
+      const fault = faultOf(this.#documented, request, answer) ?? this.#lossIn(request, answer);
       if (fault) tell(fault, answer);
     } catch (error) {
       const mayBeCut = error instanceof NoAnswer && (request.body?.length ?? 0) > bodyBytesReadMax;
@@ -74,6 +74,13 @@ export class Fuzzer {
     const creates = request.operation === 'createTimer' || request.operation === 'createTimerOriginal';
     const id = creates && answer.status < 300 ? idIn(answer) : undefined;
     if (id) this.#ids.note(id);
+  }
+
+  /** A timer that an answer said was stored is there, whoever asks for it. */
+  #lossIn({ method, url }: FuzzRequest, { status }: Answer): string | undefined {
+    if (status !== 404 || !this.#documented.operationOf({ method, url })) return undefined;
+    const id = /^\/timers?\/([\da-f-]{36})(\/\w+)?$/.exec(url)?.[1];
+    return id && this.#ids.isFresh(id) ? `the timer ${id} was created, and is not there` : undefined;
   }
 
   async #sendRaw(number: number, chance: Chance): Promise<void> {
