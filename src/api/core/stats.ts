@@ -36,17 +36,30 @@ export interface Audit {
 
 const auditTriesMax = 3;
 
-/** Counts the timers and compares the ledger. Timers go on changing, so the ledger is read before and after. */
+/**
+ * Counts the timers and compares the ledger. Timers go on changing, so the ledger is read before and after. That it is the same then does not
+ * prove that nothing changed meanwhile: a timer that is retried and fails again comes back to where it was. A ledger that is wrong is so
+ * each time, and by the same numbers.
+ */
 export async function audit(deps: Pick<CoreDeps, 'store' | 'clock'>): Promise<Audit> {
+  const differences: string[] = [];
   for (let tries = 1; ; tries++) {
     const nowMs = Math.floor(deps.clock.now());
     const before = await deps.store.counts(nowMs);
     const counted = await deps.store.audit(nowMs);
     const after = await deps.store.counts(nowMs);
     if (sameNumbers(counted, before) || sameNumbers(counted, after)) return { counted, equal: true };
-    if (sameNumbers(before, after) && sameShards(counted, before)) return { counted, equal: false };
-    if (tries === auditTriesMax) return { counted, equal: null };
+    if (sameNumbers(before, after) && sameShards(counted, before)) differences.push(difference(counted, before));
+    if (tries === auditTriesMax) return { counted, equal: isCertain(differences) ? false : null };
   }
+}
+
+function isCertain(differences: readonly string[]): boolean {
+  return differences.length === auditTriesMax && new Set(differences).size === 1;
+}
+
+function difference(one: Counts, other: Counts): string {
+  return numbers.map((name) => one[name] - other[name]).join();
 }
 
 const numbers = ['accepted', 'waiting', 'executing', 'done', 'failed', 'cancelled', 'uncertain', 'purged'] as const;
