@@ -16,11 +16,13 @@ export interface Growth {
 
 /**
  * A process that answers its first requests compiles code, opens connections and fills caches that have bounds; and its heap goes up and
- * down between collections. So the first half of a run is not judged, and medians of many samples are compared: of the third quarter with the
- * last one. What is left between is a leak when it is more than this: in a run of 200,000 requests some 500 bytes for each.
+ * down between collections. So the first half of a run is not judged, and medians of many samples are compared: of the third quarter with
+ * the last one. What is left between is a leak when it is more than this, which sound runs stay far below: in a run of 200,000 requests some
+ * 300 bytes of the heap for each.
  */
-const growthMbMax: MemorySample = { heapMb: 24, residentMb: 64 };
-const samplesMin = 8;
+const growthMbMax: MemorySample = { heapMb: 16, residentMb: 48 };
+/** A run with fewer is too short to have warmed up by its half. */
+const samplesMin = 100;
 
 /** Undefined where there are too few samples to tell. */
 export function growthOf(samples: readonly MemorySample[]): Growth | undefined {
