@@ -72,6 +72,8 @@ export class Lane {
   /** Since then at least one call has been on the wire and none has come back. */
   #quietSinceAt = 0;
   #slowedUntil = 0;
+  /** When a call last left the queue for a slot. */
+  #startedAt: number;
   /** The breaker's pause for whose end a call was told to come. */
   #probeTurnAt: number | null = null;
   #usedAt: number;
@@ -85,6 +87,7 @@ export class Lane {
     this.#breaker = new Breaker(options.random);
     this.#tokens = options.ratePerSecond > 0 ? new TokenBucket(options.ratePerSecond, options.now) : undefined;
     this.#usedAt = options.now;
+    this.#startedAt = options.now;
   }
 
   get inFlight(): number {
@@ -128,8 +131,9 @@ export class Lane {
     return this.#tokens.waitMs(now);
   }
 
-  takeSlot(): void {
+  takeSlot(now: number): void {
     this.#inFlight++;
+    this.#startedAt = now;
   }
 
   /** The call is being sent. */
@@ -179,6 +183,7 @@ export class Lane {
   thin(now: number, slots: number): number {
     if (this.#isHung(now, slots)) return this.postponeBeyond(0, () => this.#hung(now));
     if (!this.#isSlow(now)) return 0;
+    if (this.#isStuck(now)) return this.postponeBeyond(0, () => this.#full(now));
     return this.postponeBeyond(this.#sendableWithin(queueWaitMsMax, now), () => this.#full(now));
   }
 
@@ -237,6 +242,12 @@ export class Lane {
 
   #tokensWithin(ms: number, now: number): number {
     return this.#tokens ? Math.floor(this.#tokens.within(ms, now)) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Others hold all the slots: at what rate this receiver takes calls says nothing then. */
+  #isStuck(now: number): boolean {
+    const waitsSince = Math.max(this.queue.first?.queuedAt ?? now, this.#startedAt);
+    return now - waitsSince >= queueWaitMsMax;
   }
 
   #isSlow(now: number): boolean {

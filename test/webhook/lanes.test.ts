@@ -532,6 +532,17 @@ describe('the breaker', () => {
   });
 });
 
+test('a call that gets no slot, since calls to others hold them all, is sent back well before its lease is over', async () => {
+  const { clock, network, dispatch, kinds } = setUp({ totalMax: 1 });
+  network.answer = ({ destination }) => (destination === healthy ? { afterMs: 5 } : undefined);
+  void dispatch();
+  await clock.advance(5);
+  void dispatch('http://hung.test');
+  void dispatch();
+  await clock.advance(3_500);
+  assert.deepEqual(kinds(), ['sent', 'open', 'lane_full']);
+});
+
 describe('a hung receiver', () => {
   test('gets no more calls once all it may have are out for 2 s without one coming back', async () => {
     const { clock, network, dispatch, kinds } = setUp();
