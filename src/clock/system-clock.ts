@@ -97,20 +97,19 @@ export class SystemClock implements Clock {
     let offsetMax = Number.POSITIVE_INFINITY;
     // Read before the samples are taken, so that a machine which sleeps during one is found out by `doubtMs`.
     const wallMinusSteady = this.#ticks.wall() - this.#ticks.steady();
-    // What the first sample says is good for then: the process may stand still for long between two, and the clocks move apart.
-    let measuredAt = Number.POSITIVE_INFINITY;
+    // Of the first sample that counts: the process may stand still for long between two, while the clocks move apart.
+    let measuredAt = 0;
     if (samples < 1) throw new RangeError('samples must be at least 1');
     for (let sample = 0; sample < samples; sample++) {
       const before = this.#ticks.steady();
       const time = await storeTime();
       const after = this.#ticks.steady();
       // A store that was set between two samples contradicts itself: the newer one is right.
-      if (time - after > offsetMax || time - before < offset) {
+      if (sample === 0 || time - after > offsetMax || time - before < offset) {
         offset = Number.NEGATIVE_INFINITY;
         offsetMax = Number.POSITIVE_INFINITY;
         measuredAt = after;
       }
-      measuredAt = Math.min(measuredAt, after);
       offset = Math.max(offset, time - after);
       offsetMax = Math.min(offsetMax, time - before);
     }

@@ -138,7 +138,7 @@ export class Firer {
     if (dispatched.kind === 'sent') return this.#settleSent(held, dispatched);
     if (dispatched.kind === 'postponed') {
       const untilAt = clock.now() + (dispatched.untilAt - clock.monotonic());
-      observer.postponed(timer, { ...dispatched, untilAt });
+      observer.postponed(timer, dispatched.because, untilAt);
       return this.#giveBack(held, untilAt);
     }
     observer.dropped(timer);

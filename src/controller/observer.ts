@@ -1,7 +1,7 @@
 import type { Attempt } from '../timer/outcome.ts';
 import type { Timer } from '../timer/timer.ts';
 import type { Settlement } from '../timer/transition.ts';
-import type { Dispatched } from '../webhook/sender.ts';
+import type { Postponement } from '../webhook/sender.ts';
 
 /** What a controller tells about itself, for logs and metrics. No method may throw or block. */
 export interface ControllerObserver {
@@ -10,8 +10,8 @@ export interface ControllerObserver {
   takenOver(timer: Timer): void;
   /** An attempt was on the wire; `latenessMs` counts from the time that it was to be made. */
   attempted(timer: Timer, attempt: Attempt, latenessMs: number | null): void;
-  /** It was put off; here `untilAt` is by the store's clock. */
-  postponed(timer: Timer, dispatched: Dispatched & { kind: 'postponed' }): void;
+  /** It was not sent, and is tried again at `untilAt`, store's clock. */
+  postponed(timer: Timer, because: Postponement, untilAt: number): void;
   /** A timer that was due was not sent, since too little of its lease was left, or it could not be marked as begun. */
   dropped(timer: Timer): void;
   settled(timer: Timer, settlement: Settlement): void;

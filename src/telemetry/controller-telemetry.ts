@@ -5,7 +5,7 @@ import { formatInstant } from '../timer/instant.ts';
 import type { Attempt } from '../timer/outcome.ts';
 import { attemptAt, type Timer } from '../timer/timer.ts';
 import type { Settlement } from '../timer/transition.ts';
-import type { Dispatched } from '../webhook/sender.ts';
+import type { Postponement } from '../webhook/sender.ts';
 import type { Metrics } from './metrics.ts';
 import type { Recent } from './recent.ts';
 
@@ -48,7 +48,7 @@ export class ControllerTelemetry implements ControllerObserver {
     if (latenessMs !== null) this.#metrics.lateness.observe(latenessMs / 1000);
   }
 
-  postponed(timer: Timer, { because, untilAt }: Dispatched & { kind: 'postponed' }): void {
+  postponed(timer: Timer, because: Postponement, untilAt: number): void {
     this.#metrics.postponed.inc({ reason: because });
     if (because === 'stopping') return;
     this.#log.debug(

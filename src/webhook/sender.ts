@@ -30,6 +30,9 @@ export interface Sender {
   close(): Promise<void>;
 }
 
+/** Why a call was not sent now. */
+export type Postponement = 'lane_full' | 'breaker_open' | 'slowed_down' | 'stopping';
+
 /**
  * What became of a call that was handed to its destination's lane:
  * `sent` it was on the wire; `postponed` it was not, and shall be tried again at `untilAt` (on the monotonic clock: a
@@ -41,7 +44,7 @@ export type Dispatched =
   | {
       readonly kind: 'postponed';
       readonly untilAt: number;
-      readonly because: 'lane_full' | 'breaker_open' | 'slowed_down' | 'stopping';
+      readonly because: Postponement;
     }
   | { readonly kind: 'dropped' };
 

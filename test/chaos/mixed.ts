@@ -1,11 +1,11 @@
 // Everything that can go wrong goes wrong under load, one after another: npm run chaos -- mixed --engine postgres --minutes 30
+
 import { setTimeout as delay } from 'node:timers/promises';
+import { Chance } from '../support/chance.ts';
 import type { Counts, Evidence, ListedTimer } from '../support/checker/evidence.ts';
 import { judge } from '../support/checker/judge.ts';
 import { percentilesOf } from '../support/percentiles.ts';
 import { flat, type Report } from '../support/report.ts';
-import { seededRandom } from '../support/seeded-random.ts';
-import { between, shuffled } from './support/chance.ts';
 import { elsewhere, harms } from './support/harms.ts';
 import { MixedLoad } from './support/mixed-load.ts';
 import { type ChaosEngine, onScene, type Scene } from './support/mixed-scene.ts';
@@ -34,8 +34,8 @@ export function harmEverything(options: MixedOptions): Promise<Report> {
     const { perSecond, spanMs } = options;
     const apis = scene.apis.map((name) => fleet.url(name));
     // Of its own: what harms draw must not hang on how fast the load is.
-    const random = seededRandom(seed + 1);
-    const load = new MixedLoad({ apis, perSecond, spanMs, receiverUrl: receiver.url, random });
+    const chance = new Chance(seed + 1);
+    const load = new MixedLoad({ apis, perSecond, spanMs, receiverUrl: receiver.url, chance });
     const startedAt = Date.now();
     const done = await doHarms(scene, options.forMs);
     await untilAllReady(apis, readyWithinMs);
@@ -65,10 +65,10 @@ async function doHarms(scene: Scene, forMs: number): Promise<Harmed> {
   const spans: Span[] = [];
   const endAt = performance.now() + forMs;
   do {
-    for (const name of shuffled(scene.random, possible)) {
+    for (const name of scene.chance.shuffled(possible)) {
       const isRepeat = times.get(name)! > 0;
       if (isRepeat && performance.now() > endAt) break;
-      await delay(between(scene.random, 1_500, 4_000) * scene.pace);
+      await delay(scene.chance.whole(1_500, 4_000) * scene.pace);
       const from = Date.now();
       await harms[name]!.run(scene);
       spans.push({ from, until: Date.now() });

@@ -1,4 +1,4 @@
-import { Chance as PlainChance } from '../simulation/chance.ts';
+import { Chance as PlainChance } from '../support/chance.ts';
 
 /** What a seed decides about one request. */
 export class Chance extends PlainChance {

@@ -6,7 +6,7 @@ import type { CoreDeps } from '../../src/api/deps.ts';
 import { PunctualError } from '../../src/timer/errors.ts';
 import type { TimerId } from '../../src/timer/id.ts';
 import type { Delivery, Timer } from '../../src/timer/timer.ts';
-import type { Chance } from './chance.ts';
+import type { Chance } from '../support/chance.ts';
 import { drawDelivery, type Plan } from './plan.ts';
 import type { Scheduler } from './scheduler.ts';
 

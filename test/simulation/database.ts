@@ -4,8 +4,8 @@ import { wrapStore } from '../../src/store/wrap.ts';
 import { PunctualError } from '../../src/timer/errors.ts';
 import type { TimerId } from '../../src/timer/id.ts';
 import type { Ended } from '../../src/timer/timer.ts';
+import type { Chance } from '../support/chance.ts';
 import { answerLost, type Ordeal } from '../support/faulty-store.ts';
-import type { Chance } from './chance.ts';
 import { type Life, worldStartMs } from './machine.ts';
 import type { Scheduler } from './scheduler.ts';
 

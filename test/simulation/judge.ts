@@ -1,8 +1,11 @@
+import type { Accepted } from '../../src/api/core/create.ts';
 import type { TimerId } from '../../src/timer/id.ts';
 import { shardOf } from '../../src/timer/id.ts';
 import type { Attempt } from '../../src/timer/outcome.ts';
 import type { Timer } from '../../src/timer/timer.ts';
-import type { Asking, Ordered, Verb } from './clients.ts';
+import { earliestDue } from '../support/checker/due-times.ts';
+import type { Order as CheckedOrder } from '../support/checker/evidence.ts';
+import type { Asked, Asking, Ordered, Verb } from './clients.ts';
 import type { Database, TakeOver } from './database.ts';
 import type { Interruption } from './machine.ts';
 import type { Sent } from './network.ts';
@@ -89,7 +92,7 @@ class Court {
     return this.#evidence.sent.flatMap((sent) => {
       const faults: string[] = [];
       const id = sent.id as TimerId;
-      const earlyMs = this.#earliestDue(sent) - sent.storeTime;
+      const earlyMs = earliestDue(this.#orderOf(sent), { id, arrivedAt: sent.sentAt }) - sent.storeTime;
       if (earlyMs > 0 && !this.#wasSetBack(sent)) faults.push(`${id} was called ${earlyMs.toFixed(3)} ms early`);
       if (sent.webhookId !== id) faults.push(`${id} was called with the webhook-id ${sent.webhookId}`);
       const doneAt = this.#databaseOf(id).doneAt.get(id);
@@ -174,25 +177,11 @@ class Court {
     return reasons[timer.ended.status]({ timer, calls, last, perhaps: (verb) => this.#perhaps(timer.id, verb) });
   }
 
-  /** The earliest time at which a call may have been due then, by what clients were told and may not have been told. */
-  #earliestDue({ id, order, sentAt }: Sent): number {
-    const { orders } = this.#evidence;
-    const dues: { from: number; until: number; dueAt: number; sure: boolean }[] = [];
-    const tries = orders[order]?.tries ?? [];
-    // A repetition is told what its first copy was.
-    const created = tries.find(({ answer }) => answer.kind === 'ok' && answer.value.id === id)?.answer;
-    if (created?.kind !== 'ok') return Number.NEGATIVE_INFINITY;
-    const createdFrom = tries[0]!.startedAt;
-    dues.push({ from: createdFrom, until: createdFrom, dueAt: created.value.dueAt, sure: true });
-    for (const { verb, asked } of this.#askingsById.get(id as TimerId) ?? []) {
-      const { answer, startedAt: from, endedAt: until } = asked;
-      if (answer.kind === 'refused' || from > sentAt) continue;
-      if (verb === 'edit' && answer.kind === 'ok') dues.push({ from, until, dueAt: answer.value.dueAt, sure: true });
-      else if (verb !== 'cancel') dues.push({ from, until, dueAt: Number.NEGATIVE_INFINITY, sure: false });
-    }
-    const settled = dues.filter(({ sure, until }) => sure && until <= sentAt);
-    const latest = Math.max(...settled.map(({ from }) => from));
-    return Math.min(...dues.filter(({ until }) => until >= latest).map(({ dueAt }) => dueAt));
+  /** What the checker of due times wants to know of the order that the call stems from. */
+  #orderOf({ id, order }: Sent): CheckedOrder {
+    const { number, delivery, key, tries } = this.#evidence.orders[order]!;
+    const changes = (this.#askingsById.get(id as TimerId) ?? []).map(changeOf);
+    return { number, delivery, keyed: key !== undefined, tries: tries.map(tryOf), changes };
   }
 
   #wasSetBack({ id, sentAt }: Sent): boolean {
@@ -287,6 +276,20 @@ function uncertainFor({ timer, last }: Case): string | undefined {
 
 function isWithin({ from, until }: Interruption, { at }: { readonly at: number }): boolean {
   return at >= from && at <= until;
+}
+
+// As the checker has them: what is asked for is due at any time, unless the answer says at which.
+
+function tryOf({ startedAt, endedAt, answer }: Asked<Accepted>): CheckedOrder['tries'][number] {
+  const told = answer.kind === 'ok' ? { kind: answer.kind, ...answer.value } : answer;
+  return { startedAt, endedAt, dueAtMin: Number.NEGATIVE_INFINITY, answer: told };
+}
+
+function changeOf({ verb, asked: { startedAt, endedAt, answer } }: Asking): CheckedOrder['changes'][number] {
+  const what = verb === 'cancel' ? 'cancel' : verb === 'edit' ? 'reschedule' : 'fire';
+  const dueAtMin = Number.NEGATIVE_INFINITY;
+  const dueAt = answer.kind === 'ok' && verb === 'edit' ? answer.value.dueAt : dueAtMin;
+  return { what, startedAt, endedAt, dueAtMin, answer: answer.kind === 'ok' ? { kind: 'ok', dueAt } : answer };
 }
 
 function acceptedIds({ tries }: Ordered): TimerId[] {

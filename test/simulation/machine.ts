@@ -1,5 +1,5 @@
 import type { Ticks } from '../../src/clock/system-clock.ts';
-import type { Chance } from './chance.ts';
+import type { Chance } from '../support/chance.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** When the world begins, by a clock that is right. */

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { TimerId } from '../../src/timer/id.ts';
 import type { HttpAgent } from '../../src/webhook/http-sender.ts';
-import type { Chance } from './chance.ts';
+import type { Chance } from '../support/chance.ts';
 import type { Life } from './machine.ts';
 import type { Scheduler } from './scheduler.ts';
 

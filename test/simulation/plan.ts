@@ -1,5 +1,5 @@
 import type { Delivery } from '../../src/timer/timer.ts';
-import type { Chance } from './chance.ts';
+import type { Chance } from '../support/chance.ts';
 import type { DatabaseWeather } from './database.ts';
 import type { ReceiverMood } from './network.ts';
 import type { ProcessSettings, Role } from './process.ts';

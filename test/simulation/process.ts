@@ -16,7 +16,7 @@ import type { Timer } from '../../src/timer/timer.ts';
 import { HttpSender } from '../../src/webhook/http-sender.ts';
 import { Lanes } from '../../src/webhook/lanes.ts';
 import { TargetGuard } from '../../src/webhook/target-guard.ts';
-import type { Chance } from './chance.ts';
+import type { Chance } from '../support/chance.ts';
 import type { Database } from './database.ts';
 import type { Life } from './machine.ts';
 import type { Network } from './network.ts';
@@ -72,6 +72,7 @@ export class Process {
   readonly #synchronisers: readonly Synchroniser[];
   #controllers: ReadonlyMap<number, Controller> = new Map();
   #sender: HttpSender | undefined;
+  #started: Promise<void> = Promise.resolve();
 
   constructor(parts: ProcessParts) {
     this.role = parts.role;
@@ -112,9 +113,8 @@ export class Process {
     };
   }
 
-  async start(): Promise<void> {
-    await Promise.all(this.#synchronisers.map((synchroniser) => synchroniser.start()));
-    if (this.role !== 'api') this.#startControllers();
+  start(): void {
+    this.#started = this.#start();
   }
 
   /** Another process says that a timer of this shard is due soon. */
@@ -125,11 +125,17 @@ export class Process {
   /** As SIGTERM. */
   async stop(): Promise<void> {
     const { shutdownGraceMs } = this.#parts.settings;
+    await this.#started;
     await Promise.all([...this.#controllers.values()].map((controller) => controller.stop(shutdownGraceMs)));
     await this.#sender?.close();
     // Requests that came before it stopped to listen are answered.
     await sleep(this.#clock, 1_000);
     for (const synchroniser of this.#synchronisers) synchroniser.stop();
+  }
+
+  async #start(): Promise<void> {
+    await Promise.all(this.#synchronisers.map((synchroniser) => synchroniser.start()));
+    if (this.role !== 'api') this.#startControllers();
   }
 
   #shard(database: Database): Shard {

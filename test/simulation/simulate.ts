@@ -1,7 +1,7 @@
 import type { CoreDeps } from '../../src/api/deps.ts';
 import { isStoreOutage } from '../../src/timer/errors.ts';
 import { shardOf } from '../../src/timer/id.ts';
-import { Chance } from './chance.ts';
+import { Chance } from '../support/chance.ts';
 import { Clients, notThere, type Ordered, unheard } from './clients.ts';
 import { Database } from './database.ts';
 import { judge } from './judge.ts';
@@ -183,7 +183,7 @@ class World {
     });
     this.#running.set(machine, { life, process });
     this.#tell(() => `${machine.name} starts`);
-    void process.start();
+    process.start();
   }
 
   #crashed(machine: Machine): void {

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Chance } from '../../support/chance.ts';
 import { type Disturbance, ofSender } from '../../support/checker/disturbances.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
-import { between, oneOf } from './chance.ts';
 import { limitDescriptors, noDescriptorLimits } from './descriptors.ts';
 import type { Scene } from './mixed-scene.ts';
 import { strike, type WireHarm } from './wire-harm.ts';
@@ -36,22 +35,22 @@ export const harms: Readonly<Record<string, Harm>> = {
   // PostgreSQL would wait for its clients at SIGTERM.
   'database restarted': onServer((scene) => restartDatabase(scene, scene.engine === 'postgres' ? 'SIGINT' : 'SIGTERM')),
   'disk full': { missing: ({ disk }) => (typeof disk === 'string' ? disk : undefined), run: fillDisk },
-  'database delayed': onWire((scene) => ({ kind: 'delay', ms: between(scene.random, 5, 60) })),
+  'database delayed': onWire((scene) => ({ kind: 'delay', ms: scene.chance.whole(5, 60) })),
   'database in a black hole': onWire((scene) => ({
     kind: 'black-hole',
-    end: oneOf(scene.random, ['resume', 'cut']),
+    end: scene.chance.pick(['resume', 'cut']),
   })),
   'database cut off': onWire(() => ({ kind: 'cut' })),
   'database cut behind a request': onWire(() => ({ kind: 'cut-behind-request', chance: 0.1 })),
   'database cut behind a commit': onWire(() => ({ kind: 'lose-commit', chance: 0.3 })),
-  'receiver delayed': { run: (scene) => harmReceiver(scene, { kind: 'delay', ms: between(scene.random, 20, 300) }) },
+  'receiver delayed': { run: (scene) => harmReceiver(scene, { kind: 'delay', ms: scene.chance.whole(20, 300) }) },
   'receiver cut off': { run: (scene) => harmReceiver(scene, { kind: 'cut' }) },
   'receiver cut behind a request': { run: (scene) => harmReceiver(scene, { kind: 'cut-behind-request', chance: 0.3 }) },
   'receiver cut in an answer': { run: (scene) => harmReceiver(scene, { kind: 'cut-in-answer', chance: 0.3 }) },
 };
 
-function spanOf({ random, pace }: Scene, minMs: number, maxMs: number): number {
-  return between(random, minMs, maxMs) * pace;
+function spanOf({ chance, pace }: Scene, minMs: number, maxMs: number): number {
+  return chance.whole(minMs, maxMs) * pace;
 }
 
 function onServer(run: Harm['run']): Harm {
@@ -62,8 +61,8 @@ function onWire(harmOf: (scene: Scene) => WireHarm): Harm {
   return onServer((scene) =>
     disturb(scene, everybody, aftermathMs.store, async () => {
       // Of its own, or the next harms would hang on how many bytes this one met.
-      const random = seededRandom(between(scene.random, 1, 1_000_000));
-      const heal = strike(scene.wire!, harmOf(scene), random);
+      const chance = new Chance(scene.chance.whole(1, 1_000_000));
+      const heal = strike(scene.wire!, harmOf(scene), chance);
       await delay(spanOf(scene, 2_000, 6_000));
       heal();
     }),
@@ -85,8 +84,8 @@ async function disturb(
   }
 }
 
-function anyMember({ fleet, random }: Scene): string {
-  return oneOf(random, [...fleet.names('serve'), ...fleet.names('api'), ...fleet.names('controller')]);
+function anyMember({ fleet, chance }: Scene): string {
+  return chance.pick([...fleet.names('serve'), ...fleet.names('api'), ...fleet.names('controller')]);
 }
 
 async function killProcess(scene: Scene): Promise<void> {
@@ -105,7 +104,7 @@ async function pauseProcess(scene: Scene, ms: number): Promise<void> {
 async function withholdDescriptors(scene: Scene): Promise<void> {
   const pid = scene.fleet.pid(anyMember(scene))!;
   await disturb(scene, ofSender(pid), aftermathMs.process, async () => {
-    const undo = await limitDescriptors(pid, between(scene.random, 0, 6));
+    const undo = await limitDescriptors(pid, scene.chance.whole(0, 6));
     // So that it needs new ones.
     scene.wire?.cut();
     scene.receiver.harm({ kind: 'cut' });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Random } from '../../../src/timer/random.ts';
+import type { Chance } from '../../support/chance.ts';
 import type { Change, Order, Try } from '../../support/checker/evidence.ts';
 import { ApiClient, type Reply } from './api-client.ts';
 import { type OrderPlan, type PlannedChange, planOrder } from './order-plan.ts';
@@ -11,7 +11,7 @@ export interface MixedLoadOptions {
   readonly spanMs: number;
   /** Calls go to it, with the order's number behind. */
   readonly receiverUrl: string;
-  readonly random: Random;
+  readonly chance: Chance;
 }
 
 type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
@@ -53,13 +53,13 @@ export class MixedLoad {
   }
 
   async #run(): Promise<void> {
-    const { perSecond, random, spanMs } = this.#options;
+    const { perSecond, chance, spanMs } = this.#options;
     const startedAt = performance.now();
     const open = new Set<Promise<void>>();
     while (!this.#stopping) {
       const wanted = ((performance.now() - startedAt) / 1_000) * perSecond;
       while (this.orders.length < wanted) {
-        const order = this.#serve(planOrder(random, this.orders.length, spanMs)).finally(() => open.delete(order));
+        const order = this.#serve(planOrder(chance, this.orders.length, spanMs)).finally(() => open.delete(order));
         open.add(order);
       }
       await delay(2);

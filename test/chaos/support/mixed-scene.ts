@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Random } from '../../../src/timer/random.ts';
+import { Chance } from '../../support/chance.ts';
 import type { Disturbance } from '../../support/checker/disturbances.ts';
 import { fleetOf } from '../../support/fleet-plan.ts';
 import { ProcessFleet } from '../../support/process-fleet.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
 import type { DatabaseServer, ServerEngine } from '../../support/servers/database-server.ts';
 import { startMysql } from '../../support/servers/mysql-server.ts';
 import { startPostgres } from '../../support/servers/postgres-server.ts';
@@ -21,7 +20,7 @@ export type ChaosEngine = 'sqlite' | ServerEngine;
 export interface Scene {
   readonly engine: ChaosEngine;
   readonly seed: number;
-  readonly random: Random;
+  readonly chance: Chance;
   /** Harms take this part of their usual time. */
   readonly pace: number;
   readonly fleet: ProcessFleet;
@@ -73,9 +72,9 @@ export async function onScene<T>(options: SceneOptions, work: (scene: Scene) => 
   leaving.adopt(fleet, (one) => one.end());
   const apis = engine === 'sqlite' ? fleet.names('serve') : fleet.names('api');
   const { server, wire } = store;
-  const random = seededRandom(seed);
+  const chance = new Chance(seed);
   const scene: Scene = {
-    ...{ engine, seed, random, pace, fleet, apis, receiver, server, wire },
+    ...{ engine, seed, chance, pace, fleet, apis, receiver, server, wire },
     disk: hasItsData(disk, server) ? disk : 'the database runs in Docker, not on the small file system',
     disturbances: [],
   };

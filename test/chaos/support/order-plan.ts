@@ -1,7 +1,6 @@
-import type { Random } from '../../../src/timer/random.ts';
 import type { Delivery } from '../../../src/timer/timer.ts';
+import type { Chance } from '../../support/chance.ts';
 import type { Change } from '../../support/checker/evidence.ts';
-import { between, oneOf } from './chance.ts';
 
 /** What a client is going to ask for. */
 export interface OrderPlan {
@@ -26,23 +25,23 @@ export interface PlannedChange {
 const changedPart = 0.25;
 
 /** Timers of every kind, due between now and `spanMs` ahead. */
-export function planOrder(random: Random, number: number, spanMs: number): OrderPlan {
-  const delayMs = between(random, 0, spanMs);
+export function planOrder(chance: Chance, number: number, spanMs: number): OrderPlan {
+  const delayMs = chance.whole(0, spanMs);
   return {
     number,
-    delivery: oneOf(random, ['at-least-once', 'at-most-once']),
-    keyed: random.fraction() < 0.5,
+    delivery: chance.pick(['at-least-once', 'at-most-once']),
+    keyed: chance.hits(0.5),
     delayMs,
-    byInstant: random.fraction() < 0.3,
-    changes: random.fraction() < changedPart ? planChanges(random, delayMs) : [],
+    byInstant: chance.hits(0.3),
+    changes: chance.hits(changedPart) ? planChanges(chance, delayMs) : [],
   };
 }
 
-function planChanges(random: Random, delayMs: number): PlannedChange[] {
+function planChanges(chance: Chance, delayMs: number): PlannedChange[] {
   const one = (what: Change['what']): PlannedChange => {
-    return { what, afterMs: between(random, 0, delayMs), delayMs: between(random, 0, delayMs) };
+    return { what, afterMs: chance.whole(0, delayMs), delayMs: chance.whole(0, delayMs) };
   };
-  const first = one(oneOf(random, ['cancel', 'reschedule', 'fire']));
-  const isMovedAgain = first.what === 'reschedule' && random.fraction() < 0.5;
-  return isMovedAgain ? [first, one(oneOf(random, ['cancel', 'reschedule', 'fire']))] : [first];
+  const first = one(chance.pick(['cancel', 'reschedule', 'fire']));
+  const isMovedAgain = first.what === 'reschedule' && chance.hits(0.5);
+  return isMovedAgain ? [first, one(chance.pick(['cancel', 'reschedule', 'fire']))] : [first];
 }

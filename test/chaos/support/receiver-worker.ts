@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { Chance } from '../../support/chance.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { ownersOfPorts } from './connection-owner.ts';
 import type { Columns, Question, ReceiverOptions } from './receiver.ts';
 import { strike } from './wire-harm.ts';
 
 const { answerMsMax, refusals, seed } = workerData as ReceiverOptions;
-const random = seededRandom(seed);
+const chance = new Chance(seed);
 
 /** Connections that come together are looked up together, in milliseconds. */
 const lookUpAfterMs = 2;
@@ -48,7 +48,7 @@ const server = createServer((request, response) => {
   response.once('close', () => {
     if (calls.endedAt[at] === Number.POSITIVE_INFINITY) calls.endedAt[at] = Date.now();
   });
-  setTimeout(() => answer(at, response), random.fraction() * answerMsMax);
+  setTimeout(() => answer(at, response), chance.between(0, answerMsMax));
 });
 
 function note(request: IncomingMessage): number {
@@ -64,7 +64,7 @@ function note(request: IncomingMessage): number {
 
 function answer(at: number, response: ServerResponse): void {
   if (response.destroyed) return;
-  const status = random.fraction() < refusals ? 500 : 200;
+  const status = chance.hits(refusals) ? 500 : 200;
   calls.endedAt[at] = Date.now();
   calls.status[at] = status;
   response.writeHead(status).end();
@@ -79,7 +79,7 @@ server.listen(0, '127.0.0.1', async () => {
     if ('pid' in question) pids.push(question.pid);
     else if ('harm' in question) {
       heal();
-      heal = question.harm ? strike(proxy, question.harm, random) : () => {};
+      heal = question.harm ? strike(proxy, question.harm, chance) : () => {};
     } else if (question.ask === 'count') parentPort!.postMessage(calls.id.length);
     else parentPort!.postMessage({ ...calls, sender: callSenders.map((sender) => sender?.pid) });
   });

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { type Link, type Passage, TcpProxy } from '../../support/tcp-proxy.ts';
 import { strike, type WireHarm } from './wire-harm.ts';
 
-const certain = { fraction: () => 0, fill: () => undefined };
+const certain = { hits: (probability: number) => probability > 0 };
 const nobody = { host: '127.0.0.1', port: 1 };
 
 /** What becomes of bytes of one connection while the harm lasts. */

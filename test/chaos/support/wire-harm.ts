@@ -1,4 +1,4 @@
-import type { Random } from '../../../src/timer/random.ts';
+import type { Chance } from '../../support/chance.ts';
 import type { Link, Rule, TcpProxy } from '../../support/tcp-proxy.ts';
 
 /**
@@ -18,7 +18,7 @@ export type WireHarm =
   | { readonly kind: 'cut-behind-request' | 'lose-commit' | 'cut-in-answer'; readonly chance: number };
 
 /** Does the harm from now on, until what it gives is called. */
-export function strike(proxy: TcpProxy, harm: WireHarm, random: Random): () => void {
+export function strike(proxy: TcpProxy, harm: WireHarm, chance: Pick<Chance, 'hits'>): () => void {
   switch (harm.kind) {
     case 'delay':
       proxy.delayMs = harm.ms;
@@ -35,7 +35,7 @@ export function strike(proxy: TcpProxy, harm: WireHarm, random: Random): () => v
       proxy.cut();
       return () => undefined;
     default:
-      proxy.rule = rules[harm.kind](() => random.fraction() < harm.chance);
+      proxy.rule = rules[harm.kind](() => chance.hits(harm.chance));
       return () => {
         proxy.rule = () => 'pass';
       };

@@ -1,7 +1,7 @@
 import type { Random } from '../../src/timer/random.ts';
-import { seededRandom } from '../support/seeded-random.ts';
+import { seededRandom } from './seeded-random.ts';
 
-/** Chance that a seed decides, with the questions that a simulation asks of it. */
+/** Chance that a seed decides, with the questions that tests ask of it. */
 export class Chance implements Random {
   readonly #random: Random;
 
@@ -39,6 +39,14 @@ export class Chance implements Random {
 
   pick<Item>(items: readonly Item[]): Item {
     return items[Math.floor(this.fraction() * items.length)]!;
+  }
+
+  /** The same in another order. */
+  shuffled<Item>(items: readonly Item[]): Item[] {
+    return items
+      .map((item) => ({ item, place: this.fraction() }))
+      .toSorted((one, other) => one.place - other.place)
+      .map(({ item }) => item);
   }
 
   /** Another source of chance: what one part draws does not change what another gets. */
