@@ -42,6 +42,11 @@ const queuedMin = 64;
 const slowAfterMs = 1_000;
 /** What a slow queue cannot send within this goes back. Leases run on while a call is queued. */
 const queueWaitMsMax = 2_000;
+/**
+ * When the oldest call has waited this long all the same, the rate measured says nothing: the receiver has become slower, or calls to others
+ * hold the slots. All go back, while enough of their leases is left to do so.
+ */
+const queueStuckMs = 3_000;
 /** With all its slots taken and no answer for this long, a receiver counts as hung. */
 const hungAfterMs = 2_000;
 /** The first of the calls that are sent back comes again within these bounds, unless it is known when the destination opens. */
@@ -72,8 +77,6 @@ export class Lane {
   /** Since then at least one call has been on the wire and none has come back. */
   #quietSinceAt = 0;
   #slowedUntil = 0;
-  /** When a call last left the queue for a slot. */
-  #startedAt: number;
   /** The breaker's pause for whose end a call was told to come. */
   #probeTurnAt: number | null = null;
   #usedAt: number;
@@ -87,7 +90,6 @@ export class Lane {
     this.#breaker = new Breaker(options.random);
     this.#tokens = options.ratePerSecond > 0 ? new TokenBucket(options.ratePerSecond, options.now) : undefined;
     this.#usedAt = options.now;
-    this.#startedAt = options.now;
   }
 
   get inFlight(): number {
@@ -131,9 +133,8 @@ export class Lane {
     return this.#tokens.waitMs(now);
   }
 
-  takeSlot(now: number): void {
+  takeSlot(): void {
     this.#inFlight++;
-    this.#startedAt = now;
   }
 
   /** The call is being sent. */
@@ -183,8 +184,8 @@ export class Lane {
   thin(now: number, slots: number): number {
     if (this.#isHung(now, slots)) return this.postponeBeyond(0, () => this.#hung(now));
     if (!this.#isSlow(now)) return 0;
-    if (this.#isStuck(now)) return this.postponeBeyond(0, () => this.#full(now));
-    return this.postponeBeyond(this.#sendableWithin(queueWaitMsMax, now), () => this.#full(now));
+    const kept = this.#waitsMs(now) < queueStuckMs ? this.#sendableWithin(queueWaitMsMax, now) : 0;
+    return this.postponeBeyond(kept, () => this.#full(now));
   }
 
   /** Takes all but the oldest `kept` calls out of the queue and answers them. Returns how many calls that were. */
@@ -244,15 +245,14 @@ export class Lane {
     return this.#tokens ? Math.floor(this.#tokens.within(ms, now)) : Number.POSITIVE_INFINITY;
   }
 
-  /** Others hold all the slots: at what rate this receiver takes calls says nothing then. */
-  #isStuck(now: number): boolean {
-    const waitsSince = Math.max(this.queue.first?.queuedAt ?? now, this.#startedAt);
-    return now - waitsSince >= queueWaitMsMax;
+  #isSlow(now: number): boolean {
+    return this.#waitsMs(now) >= slowAfterMs;
   }
 
-  #isSlow(now: number): boolean {
+  /** How long the oldest call has been queued; 0 where none is. */
+  #waitsMs(now: number): number {
     const oldest = this.queue.first;
-    return oldest !== undefined && now - oldest.queuedAt >= slowAfterMs;
+    return oldest === undefined ? 0 : now - oldest.queuedAt;
   }
 
   /**

@@ -183,7 +183,7 @@ export class Lanes implements Dispatcher {
   #start(lane: Lane, waiting: Waiting): void {
     this.#queued--;
     this.#inFlight++;
-    lane.takeSlot(this.#clock.monotonic());
+    lane.takeSlot();
     const permitted = askPermit(waiting);
     if (permitted === true) this.#send(lane, waiting);
     else if (permitted === false) this.#drop(lane, waiting);
