@@ -16,7 +16,8 @@ export function earliestDue(order: Order, { id, arrivedAt }: Pick<Call, 'id' | '
   const dues = [...created(order, id), ...changed(order)].filter(({ startedAt }) => startedAt <= arrivedAt);
   const told = dues.filter(({ isSure, endedAt }) => isSure && endedAt <= arrivedAt);
   const since = Math.max(Number.NEGATIVE_INFINITY, ...told.map(({ startedAt }) => startedAt));
-  const possible = dues.filter(({ isSure, startedAt }) => !isSure || startedAt >= since);
+  // What was under way at the same time may have come after it.
+  const possible = dues.filter(({ isSure, endedAt }) => !isSure || endedAt >= since);
   return Math.min(Number.POSITIVE_INFINITY, ...possible.map(({ dueAt }) => dueAt));
 }
 

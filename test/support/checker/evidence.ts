@@ -21,7 +21,7 @@ export interface Order {
   /** Whether all tries had the same idempotency key: they make one timer at most, others one each. */
   readonly keyed: boolean;
   readonly tries: readonly Try[];
-  /** In the order in which they were asked for, each after the answer to the one before. */
+  /** In the order in which they were asked for. */
   readonly changes: readonly Change[];
 }
 

@@ -90,6 +90,15 @@ test('after a reschedule that was answered the new due time counts, and until it
   assert.deepEqual(faults({ order: { changes: [{ ...later, endedAt: 1_001 }] } }), [], 'not answered yet');
 });
 
+test('of two reschedules that were under way at the same time either may have been the last', () => {
+  const sooner = { ...later, startedAt: 15, endedAt: 40, answer: { kind: 'ok', dueAt: 500 } } as const;
+  const calls = [{ ...call, arrivedAt: 600 }];
+  assert.deepEqual(faults({ order: { changes: [sooner, later] }, calls }), []);
+  assert.deepEqual(faults({ order: { changes: [{ ...sooner, endedAt: 19 }, later] }, calls }), [
+    '1 calls were early: a by 1400 ms',
+  ]);
+});
+
 test('a reschedule of which nobody knows makes both due times possible, and one that was refused changes nothing', () => {
   const sooner = { ...later, dueAtMin: 500, answer: { kind: 'unknown' } } as const;
   const calls = [{ ...call, arrivedAt: 600 }];
