@@ -93,10 +93,13 @@ class Court {
       const faults: string[] = [];
       const id = sent.id as TimerId;
       const earlyMs = earliestDue(this.#orderOf(sent), { id, arrivedAt: sent.sentAt }) - sent.storeTime;
-      if (earlyMs > 0 && !this.#wasSetBack(sent)) faults.push(`${id} was called ${earlyMs.toFixed(3)} ms early`);
+      if (earlyMs > 0 && !this.#clockWasSet(sent, 'back'))
+        faults.push(`${id} was called ${earlyMs.toFixed(3)} ms early`);
       if (sent.webhookId !== id) faults.push(`${id} was called with the webhook-id ${sent.webhookId}`);
       const doneAt = this.#databaseOf(id).doneAt.get(id);
-      if (doneAt !== undefined && doneAt < sent.sentAt) faults.push(`${id} was on record as done, and called again`);
+      // By the time that it knew, its lease was good.
+      if (doneAt !== undefined && doneAt < sent.sentAt && !this.#clockWasSet(sent, 'forward'))
+        faults.push(`${id} was on record as done, and called again`);
       if (this.#asked(id, 'cancel').some(({ asked }) => asked.answer.kind === 'ok'))
         faults.push(`${id} was cancelled, and called`);
       return faults;
@@ -184,10 +187,20 @@ class Court {
     return { number, delivery, keyed: key !== undefined, tries: tries.map(tryOf), changes };
   }
 
-  #wasSetBack({ id, sentAt }: Sent): boolean {
-    return this.#databaseOf(id as TimerId).clockSteps.some(
-      ({ at, byMs }) => byMs < 0 && at <= sentAt && sentAt <= at - byMs + stepNoticedMsMax,
-    );
+  /** Whether its database's clock was set so shortly before that the machine, while it ran, need not have noticed. */
+  #clockWasSet({ id, machine, sentAt }: Sent, way: 'back' | 'forward'): boolean {
+    return this.#databaseOf(id as TimerId).clockSteps.some(({ at, byMs }) => {
+      const unnoticedMs = stepNoticedMsMax + this.#stoodStillMs(machine, { from: at, until: sentAt });
+      const isThatWay = way === 'back' ? byMs < 0 : byMs > 0;
+      return isThatWay && at <= sentAt && sentAt <= at + Math.abs(byMs) + unnoticedMs;
+    });
+  }
+
+  #stoodStillMs(machine: string, span: Interruption): number {
+    const overlaps = this.#evidence.interruptions.get(machine)!.map(({ from, until }) => {
+      return Math.max(0, Math.min(until, span.until) - Math.max(from, span.from));
+    });
+    return overlaps.reduce((sum, ms) => sum + ms, 0);
   }
 
   /** Whether an at-most-once timer may not be called again after this call: nobody asked for that. */
