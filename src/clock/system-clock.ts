@@ -29,7 +29,7 @@ const stepMsMin = 500;
 /**
  * The store's time on this machine: steady time plus a measured offset, and always the earliest that it can be: by this clock nothing is
  * early by the store's. `doubtMs` says how much later it may be. Where the store turns out to be behind, `now` stands still until the
- * store has caught up; once it was measured, it never steps back.
+ * store has caught up, and is not to be relied on meanwhile; once it was measured, it never steps back.
  */
 export class SystemClock implements Clock {
   readonly #ticks: Ticks;
@@ -62,7 +62,10 @@ export class SystemClock implements Clock {
     const stepped = this.#ticks.wall() - this.#ticks.steady() - this.#wallMinusSteady;
     if (Math.abs(stepped) > stepMsMin) return Number.POSITIVE_INFINITY;
     const steady = this.#ticks.steady();
-    return this.#measuredDoubt + 2 * this.#drift(steady) + (this.now() - this.#earliest(steady));
+    const knownToMs = this.#measuredDoubt + 2 * this.#drift(steady);
+    const aheadMs = this.now() - this.#earliest(steady);
+    // Ahead of the latest that the store's time can be: it was set back, and what is due by this clock is early by the store's.
+    return aheadMs > knownToMs + storeTickMs ? Number.POSITIVE_INFINITY : knownToMs + aheadMs;
   }
 
   #earliest(steady: number): number {
@@ -121,6 +124,9 @@ export class SystemClock implements Clock {
     this.#wallMinusSteady = wallMinusSteady;
   }
 }
+
+/** Stores tell whole milliseconds: it may have been so much later when they did. */
+const storeTickMs = 1;
 
 /** Two clocks drift apart by no more than this part of the time: NTP slews by 500 ppm at most (RFC 5905, appendix A.5.5.6). */
 const driftMax = 500e-6;
