@@ -32,6 +32,9 @@ for (const [seed, defect] of [
     1026,
     'a lane that was asked before the clock of all shards was measured put timers off for as long as the wall clock was wrong',
   ],
+  [765, 'a call waited in a lane for slots that hung receivers held until its lease was over'],
+  [10_345, 'a call waited in a lane whose receiver had become slower until its lease was over'],
+  [35_895, 'a clock that knew itself to be ahead of a database that was set back still fired'],
 ] as const) {
   test(`seed ${seed}: ${defect}`, async () => {
     const { faults } = await simulate({ seed });
