@@ -5,12 +5,13 @@ import { fuzz } from './fuzz.ts';
 
 const requests = 3_000;
 const seed = 20;
+const engines: Readonly<Record<string, string>> = { SQLite: 'sqlite', PostgreSQL: 'postgres', MySQL: 'mysql' };
 
 for (const { name, unavailable, database } of await deployments()) {
   test(`${name}: whatever is sent, answers are as documented, and every timer is accounted for`, {
     skip: unavailable,
   }, async (context) => {
-    const replay = `npm run fuzz -- --requests ${requests} --seed ${seed}`;
+    const replay = `npm run fuzz -- --engine ${engines[name]} --requests ${requests} --seed ${seed}`;
     const { figures, faults } = await fuzz({ database: await database(context), requests, seed, replay });
     assert.deepEqual(faults, []);
     assert.equal(figures.requests, requests);
