@@ -63,7 +63,8 @@ export class SystemClock implements Clock {
     if (Math.abs(stepped) > stepMsMin) return Number.POSITIVE_INFINITY;
     const steady = this.#ticks.steady();
     const knownToMs = this.#measuredDoubt + 2 * this.#drift(steady);
-    const aheadMs = this.now() - this.#earliest(steady);
+    // Of one and the same moment: between two readings a busy machine lets time pass.
+    const aheadMs = Math.max(0, this.#last - this.#earliest(steady));
     // Ahead of the latest that the store's time can be: it was set back, and what is due by this clock is early by the store's.
     return aheadMs > knownToMs + storeTickMs ? Number.POSITIVE_INFINITY : knownToMs + aheadMs;
   }

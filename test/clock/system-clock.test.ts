@@ -216,6 +216,21 @@ describe('a store whose clock was set', () => {
     assert.ok(clock.doubtMs() < 1);
   });
 
+  it('is not taken for one that was set back because time passes while the doubt is told', async () => {
+    const machine = new Machine();
+    const clock = new SystemClock({
+      wall: () => machine.wall(),
+      steady: () => {
+        machine.pass(20);
+        return machine.steady();
+      },
+      alarm: machine.alarm,
+    });
+    await clock.synchronise(machine.asking([1, 1]), 1);
+    clock.now();
+    assert.ok(Number.isFinite(clock.doubtMs()));
+  });
+
   it('is known less and less well the longer it has not been asked', async () => {
     const machine = new Machine();
     const clock = new SystemClock(machine);
