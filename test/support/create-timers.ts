@@ -8,6 +8,7 @@ export async function createTimers(serviceUrl: string, timers: readonly object[]
     const body = JSON.stringify({ timers: timers.slice(from, from + batchMax) });
     const headers = { 'content-type': 'application/json' };
     const reply = await fetch(`${serviceUrl}/timers/batch`, { method: 'POST', headers, body });
+    if (reply.status !== 200) throw new Error(`a batch was refused with ${reply.status}: ${await reply.text()}`);
     const { results } = (await reply.json()) as {
       results: { status: number; timer: { id: string; due_at: string } }[];
     };
