@@ -7,7 +7,7 @@ import type { ProcessFleet } from '../test/support/process-fleet.ts';
 import type { Report } from '../test/support/report.ts';
 import type { ServerEngine } from '../test/support/servers/database-server.ts';
 import { type Ask, withClient } from './support/database-client.ts';
-import { fillWaiting } from './support/fill-waiting.ts';
+import { fill } from './support/fill.ts';
 import { withDatabase, withFleet } from './support/fleet.ts';
 
 export interface FreezeOptions {
@@ -38,7 +38,7 @@ interface Round {
 export function freeze(options: FreezeOptions): Promise<Report> {
   return withDatabase(options.engine, async ({ url }) => {
     const startedAt = performance.now();
-    await fillWaiting(url, options.timers);
+    await fill(url, options.timers);
     await withClient(options.engine, url, (ask) => tidy(options.engine, ask));
     const filledInSeconds = Math.round((performance.now() - startedAt) / 1_000);
     return await withFleet({ url, plan: fleetOf({ apis: 1, controllers }) }, async (fleet) => {

@@ -1,55 +1,115 @@
-// How late are timers that are created all the time, some of them due at once? npm run bench -- lateness
+// How late are timers that are created all the time, some of them due at once? npm run bench -- lateness --engine sqlite
 import { setTimeout as delay } from 'node:timers/promises';
-import { Pool } from 'undici';
-import { type LatenessReport, latenessReport } from './support/lateness.ts';
-import { startBenchReceiver } from './support/receiver.ts';
-import { withService } from './support/service.ts';
+import type { Report } from '../test/support/report.ts';
+import { type Contestant, hold, type Standings } from './support/contest.ts';
+import { latenessReport } from './support/lateness.ts';
+import { atMost, publish, type Target } from './support/outcome.ts';
+import { startProgram } from './support/program.ts';
+import { apart, type Engine, startPunctual, together, withHome } from './support/punctual.ts';
+import { type BenchReceiver, startBenchReceiver } from './support/receiver.ts';
+import { createSteadily } from './support/steady-load.ts';
 
 export interface LatenessOptions {
-  readonly perSecond?: number;
-  readonly seconds?: number;
-  readonly delayMsMin?: number;
-  readonly delayMsMax?: number;
+  readonly engine: Engine;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly results: string;
 }
 
-/** Creates timers one by one at an even rate, with delays spread evenly, each by a request of its own. */
-export async function lateness(options: LatenessOptions = {}): Promise<LatenessReport & { createMsMax: number }> {
-  const { perSecond = 500, seconds = 20, delayMsMin = 50, delayMsMax = 5_000 } = options;
-  const receiver = await startBenchReceiver();
-  try {
-    return await withService(async ({ url }) => {
-      const pool = new Pool(url, { connections: 32 });
-      const dueById = new Map<string, number>();
-      let createMsMax = 0;
-      const create = async (delayMs: number) => {
-        const startedAt = performance.now();
-        const body = JSON.stringify({ delay: `${delayMs}ms`, url: receiver.url });
-        const reply = await pool.request({
-          path: '/timers',
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body,
+/** Timers a second, and how many times as late as the bare program Punctual may be. */
+const rates = [
+  { perSecond: 500, sharesMax: 1.5 },
+  { perSecond: 5_000, sharesMax: 2 },
+] as const;
+/** The shortest lie far within the horizon: nobody looks for them in time who is not told. */
+const delays = { delayMsMin: 50, delayMsMax: 5_000 };
+const settleMs = 1_000;
+
+/** Beside a program that stores nothing; API and controller in one process, and on a server in two as well. */
+export function lateness({ engine, rounds, seconds, results }: LatenessOptions): Promise<Report> {
+  return withHome(engine, async (home) => {
+    await using leaving = new AsyncDisposableStack();
+    const faults: string[] = [];
+    const bare = await startProgram('limits/bare-timer.ts');
+    leaving.defer(() => bare.end());
+    const contestants = [late('bare program', bare.url, { seconds, faults })];
+    const plans = engine === 'sqlite' ? { Punctual: together } : { Punctual: together, 'Punctual, apart': apart };
+    for (const [name, plan] of Object.entries(plans)) {
+      const fleet = await startPunctual(home, plan);
+      leaving.defer(() => fleet.end());
+      contestants.push(late(name, fleet.url(Object.keys(plan)[0]!), { seconds, faults }));
+    }
+    const standings = await hold(contestants, { rounds });
+    return publish(
+      {
+        name: `lateness-${engine}`,
+        standings,
+        targets: targets(engine, standings),
+        charts: rates.map(({ perSecond }) => ({
+          kind: 'bars',
+          title: `Lateness at ${perSecond.toLocaleString('en')} timers a second, ${engine}`,
+          unit: 'milliseconds from the due time to the arrival; the line goes from the lowest to the highest round',
+          labels: Object.keys(standings),
+          series: Object.fromEntries(
+            ['p50', 'p99'].map((percentile) => [
+              percentile,
+              Object.values(standings).map((figures) => figures[`${percentile}Ms${perSecond}`]),
+            ]),
+          ),
+        })),
+        faults,
+      },
+      results,
+    );
+  });
+}
+
+function targets(engine: Engine, standings: Standings): Target[] {
+  const p99 = (name: string, perSecond: number) => standings[name]![`p99Ms${perSecond}`]!.median;
+  const shares = rates.map(({ perSecond, sharesMax }) =>
+    atMost(
+      `p99 at ${perSecond}/s, share of the bare program's`,
+      sharesMax,
+      p99('Punctual', perSecond) / p99('bare program', perSecond),
+    ),
+  );
+  if (engine === 'sqlite') return shares;
+  // MariaDB and MySQL wake nobody: the poll interval (200 ms) is the bound.
+  const apartMsMax = engine === 'postgres' ? 15 : 220;
+  return [
+    ...shares,
+    ...rates.map(({ perSecond }) =>
+      atMost(`p99 at ${perSecond}/s, API and controller apart, ms`, apartMsMax, p99('Punctual, apart', perSecond)),
+    ),
+  ];
+}
+
+function late(name: string, service: string, { seconds, faults }: { seconds: number; faults: string[] }): Contestant {
+  return {
+    name,
+    async round() {
+      const figures: Record<string, number> = {};
+      for (const { perSecond } of rates) {
+        const receiver = await startBenchReceiver();
+        const { lost, twice, early, ...report } = await oneRate({ service, receiver, perSecond, seconds });
+        await receiver.close();
+        const { p50, p99, max, createMsMax } = report;
+        Object.assign(figures, {
+          [`p50Ms${perSecond}`]: p50,
+          [`p99Ms${perSecond}`]: p99,
+          [`maxMs${perSecond}`]: max,
+          [`createMsMax${perSecond}`]: createMsMax,
         });
-        const timer = (await reply.body.json()) as { id: string; due_at: string };
-        if (reply.statusCode !== 201) throw new Error(`a create was refused with ${reply.statusCode}`);
-        createMsMax = Math.max(createMsMax, performance.now() - startedAt);
-        dueById.set(timer.id, Date.parse(timer.due_at));
-      };
-      const total = perSecond * seconds;
-      const startedAt = performance.now();
-      const creates: Promise<void>[] = [];
-      while (creates.length < total) {
-        const due = Math.min(total, Math.floor(((performance.now() - startedAt) / 1000) * perSecond) + 1);
-        while (creates.length < due)
-          creates.push(create(delayMsMin + Math.floor(Math.random() * (delayMsMax - delayMsMin))));
-        await delay(1);
+        if (lost + twice + early > 0 && name !== 'bare program')
+          faults.push(`${name} at ${perSecond}/s: ${lost} lost, ${twice} repeated, ${early} early`);
       }
-      await Promise.all(creates);
-      await delay(delayMsMax + 1_000);
-      await pool.close();
-      return { ...latenessReport(dueById, await receiver.calls()), createMsMax: Math.round(createMsMax) };
-    });
-  } finally {
-    await receiver.close();
-  }
+      return figures;
+    },
+  };
+}
+
+async function oneRate(load: { service: string; receiver: BenchReceiver; perSecond: number; seconds: number }) {
+  const { dueById, createMsMax } = await createSteadily({ ...load, ...delays, target: load.receiver.url });
+  await delay(delays.delayMsMax + settleMs);
+  return { ...latenessReport(dueById, await load.receiver.calls()), createMsMax };
 }

@@ -1,12 +1,15 @@
 // npm run bench -- NAME [--OPTION VALUE …]: one question each, see the first line of each file.
 import { type Runnable, runByName } from '../test/support/command-line.ts';
+import { create } from './create.ts';
+import { drain } from './drain.ts';
 import { freeze } from './freeze.ts';
 import { isolation } from './isolation.ts';
 import { lateness } from './lateness.ts';
 import { overdue } from './overdue.ts';
+import { engines } from './support/punctual.ts';
 import { through } from './through.ts';
 
-const engines = ['postgres', 'mysql'] as const;
+const servers = ['postgres', 'mysql'] as const;
 
 /** One that has no figure to keep below, but what must never be. */
 function measuring(name: string, run: () => Promise<{ readonly lost: number; readonly twice: number }>): Runnable {
@@ -20,14 +23,43 @@ function measuring(name: string, run: () => Promise<{ readonly lost: number; rea
 }
 
 const benches: Readonly<Record<string, Runnable>> = {
-  lateness: measuring('lateness', lateness),
+  create: {
+    defaults: { engine: 'sqlite', rounds: '5', seconds: '5', results: 'bench/results' },
+    run: (given) =>
+      create({
+        engine: given.oneOf('engine', engines),
+        rounds: given.number('rounds'),
+        seconds: given.number('seconds'),
+        results: given.text('results'),
+      }),
+  },
+  drain: {
+    defaults: { engine: 'sqlite', timers: '100000', rounds: '5', results: 'bench/results' },
+    run: (given) =>
+      drain({
+        engine: given.oneOf('engine', engines),
+        timers: given.number('timers'),
+        rounds: given.number('rounds'),
+        results: given.text('results'),
+      }),
+  },
+  lateness: {
+    defaults: { engine: 'sqlite', rounds: '5', seconds: '20', results: 'bench/results' },
+    run: (given) =>
+      lateness({
+        engine: given.oneOf('engine', engines),
+        rounds: given.number('rounds'),
+        seconds: given.number('seconds'),
+        results: given.text('results'),
+      }),
+  },
   isolation: measuring('isolation', isolation),
   overdue: measuring('overdue', overdue),
   freeze: {
     defaults: { engine: 'postgres', timers: '1000000', rounds: '3', seconds: '8', rate: '300' },
     run: (given) =>
       freeze({
-        engine: given.oneOf('engine', engines),
+        engine: given.oneOf('engine', servers),
         timers: given.number('timers'),
         rounds: given.number('rounds'),
         roundMs: given.seconds('seconds'),
@@ -38,7 +70,7 @@ const benches: Readonly<Record<string, Runnable>> = {
     defaults: { engine: 'postgres', timers: '2000000', backlog: '20000' },
     run: (given) =>
       through({
-        engine: given.oneOf('engine', engines),
+        engine: given.oneOf('engine', servers),
         timers: given.number('timers'),
         backlogMax: given.number('backlog'),
       }),

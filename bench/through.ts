@@ -20,9 +20,6 @@ export interface ThroughOptions {
 
 /** The state is looked at each time that such a part has passed through. */
 const parts = 20;
-const pollMs = 100;
-/** Nothing was called for this long: something is wrong. */
-const stalledMs = 60_000;
 
 interface Moment extends TableSizes {
   readonly calls: number;
@@ -70,22 +67,11 @@ async function watch(
   });
   const moments = [await look()];
   for (let part = 1; part <= parts; part++) {
-    await untilCalled(receiver, Math.floor((timers * part) / parts));
+    await receiver.until(Math.floor((timers * part) / parts));
     moments.push(await look());
     console.log(`${moments.at(-1)!.calls} of ${timers} called after ${Math.round(moments.at(-1)!.seconds)} s`);
   }
   return moments;
-}
-
-async function untilCalled(receiver: CountingReceiver, count: number): Promise<void> {
-  let seen = receiver.calls;
-  let seenAt = performance.now();
-  while (receiver.calls < count) {
-    await delay(pollMs);
-    if (receiver.calls > seen) seenAt = performance.now();
-    seen = receiver.calls;
-    if (performance.now() > seenAt + stalledMs) throw new Error(`only ${seen} of ${count} timers were called`);
-  }
 }
 
 function partOf(from: Moment, { calls, seconds, claims, ...sizes }: Moment): Part {

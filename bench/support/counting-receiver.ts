@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 /** What the receiver's thread writes, and others read while it does. */
@@ -7,7 +8,13 @@ export interface Shared {
   readonly calls: Int32Array;
   /** Calls of each number. */
   readonly callsOf: Uint8Array;
+  /** When the first and the last call came, in milliseconds of the receiver's own; 0 before. */
+  readonly span: Float64Array;
 }
+
+const pollMs = 50;
+/** Nothing was called for this long: something is wrong. */
+const stalledMs = 60_000;
 
 /** A receiver that answers at once and only counts: millions of calls take it a few megabytes. */
 export class CountingReceiver {
@@ -26,19 +33,43 @@ export class CountingReceiver {
     const shared = {
       calls: new Int32Array(new SharedArrayBuffer(4)),
       callsOf: new Uint8Array(new SharedArrayBuffer(count)),
+      span: new Float64Array(new SharedArrayBuffer(16)),
     };
     const worker = new Worker(new URL('./counting-receiver-worker.ts', import.meta.url), { workerData: shared });
     const [port] = await once(worker, 'message');
     return new CountingReceiver(worker, shared, port);
   }
 
+  /** Without a number. */
+  get base(): string {
+    return `http://127.0.0.1:${this.#port}/hook`;
+  }
+
   /** What a timer calls, which shall be known by this number. */
   url(number: number): string {
-    return `http://127.0.0.1:${this.#port}/hook?n=${number}`;
+    return `${this.base}?n=${number}`;
   }
 
   get calls(): number {
     return Atomics.load(this.#shared.calls, 0);
+  }
+
+  /** Calls a second, from the first to the last. */
+  get perSecond(): number {
+    const [first, last] = this.#shared.span as unknown as readonly [number, number];
+    return Math.round(((this.calls - 1) / (last - first)) * 1_000);
+  }
+
+  /** Waits until so many calls have come. Throws when none comes for a minute. */
+  async until(count: number): Promise<void> {
+    let seen = this.calls;
+    let seenAt = performance.now();
+    while (this.calls < count) {
+      await delay(pollMs);
+      if (this.calls > seen) seenAt = performance.now();
+      seen = this.calls;
+      if (performance.now() > seenAt + stalledMs) throw new Error(`only ${seen} of ${count} calls came`);
+    }
   }
 
   /** How many numbers were never called, and how many calls were repeats. */

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** What a receiver got: ids and times of arrival (milliseconds since the epoch), call by call. */
+/** What a receiver got, call by call. */
 export interface Calls {
   readonly ids: readonly string[];
+  /** When it arrived by the system's clock, in whole milliseconds since the epoch: to tell whether it was early. */
   readonly arrivals: readonly number[];
+  /** The same to the microsecond, by a clock that was set when the receiver started: to tell how late it was. */
+  readonly steadyArrivals: readonly number[];
 }
 
 /** A receiver in a thread of its own, so that what is measured does not wait for what measures. */

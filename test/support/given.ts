@@ -13,7 +13,7 @@ export class Given {
   }
 
   number(name: string): number {
-    const value = Number(this.#text(name));
+    const value = Number(this.text(name));
     if (Number.isFinite(value) && value > 0) return value;
     throw new RangeError(`--${name} must be a number above 0`);
   }
@@ -24,12 +24,12 @@ export class Given {
   }
 
   oneOf<T extends string>(name: string, choices: readonly T[]): T {
-    const value = choices.find((choice) => choice === this.#text(name));
+    const value = choices.find((choice) => choice === this.text(name));
     if (value !== undefined) return value;
     throw new RangeError(`--${name} must be one of ${choices.join(', ')}`);
   }
 
-  #text(name: string): string {
+  text(name: string): string {
     const value = this.#values[name];
     if (value === undefined) throw new Error(`there is no option ${name}`);
     return value;

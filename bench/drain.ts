@@ -1,0 +1,107 @@
+// How fast does a backlog leave that was due long ago? npm run bench -- drain --engine sqlite
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Delivery } from '../src/timer/timer.ts';
+import type { Report } from '../test/support/report.ts';
+import { type Contestant, hold } from './support/contest.ts';
+import { CountingReceiver } from './support/counting-receiver.ts';
+import { fill } from './support/fill.ts';
+import { atLeast, publish } from './support/outcome.ts';
+import { startProgram } from './support/program.ts';
+import { type Engine, startPunctual, together, withHome } from './support/punctual.ts';
+
+export interface DrainOptions {
+  readonly engine: Engine;
+  readonly timers: number;
+  readonly rounds: number;
+  readonly results: string;
+}
+
+const hourMs = 3_600_000;
+/** After the last call that is waited for: a repeat would come within it. */
+const repeatMs = 300;
+
+/** Beside undici posting to the same receiver with as many connections: the limit of what one process of Node sends. */
+export async function drain({ engine, timers, rounds, results }: DrainOptions): Promise<Report> {
+  const faults: string[] = [];
+  const contestants = [
+    limit(timers),
+    punctual('Punctual', { engine, timers, delivery: 'at-least-once', faults }),
+    punctual('Punctual, at-most-once', { engine, timers, delivery: 'at-most-once', faults }),
+  ];
+  const standings = await hold(contestants, { rounds, warmUps: 0 });
+  const perSecond = (name: string) => standings[name]!.perSecond!.median;
+  const ours = perSecond('Punctual');
+  return publish(
+    {
+      name: `drain-${engine}`,
+      standings,
+      targets: [
+        ...(engine === 'sqlite' ? [atLeast('share of bare undici', 0.5, ours / perSecond('bare undici'))] : []),
+        atLeast('at-most-once, share of at-least-once', 0.8, perSecond('Punctual, at-most-once') / ours),
+      ],
+      charts: [
+        {
+          kind: 'bars',
+          title: `${timers.toLocaleString('en')} overdue timers, ${engine}`,
+          unit: 'calls per second, from the first to the last; the line goes from the lowest to the highest round',
+          labels: Object.keys(standings),
+          series: { 'calls per second': Object.values(standings).map((figures) => figures.perSecond) },
+        },
+      ],
+      faults,
+    },
+    results,
+  );
+}
+
+function limit(timers: number): Contestant {
+  return {
+    name: 'bare undici',
+    async round() {
+      await using leaving = new AsyncDisposableStack();
+      const receiver = await CountingReceiver.start(timers);
+      leaving.defer(() => receiver.close());
+      const { child } = await startProgram('limits/bare-poster.ts', [receiver.base, String(timers)]);
+      await once(child, 'exit');
+      return { perSecond: receiver.perSecond };
+    },
+  };
+}
+
+interface Draining {
+  readonly engine: Engine;
+  readonly timers: number;
+  readonly delivery: Delivery;
+  readonly faults: string[];
+}
+
+function punctual(name: string, { engine, timers, delivery, faults }: Draining): Contestant {
+  return {
+    name,
+    round: () =>
+      withHome(engine, async (home) => {
+        await using leaving = new AsyncDisposableStack();
+        const receiver = await CountingReceiver.start(timers);
+        leaving.defer(() => receiver.close());
+        await fill(home.databaseUrl, timers, (number, now) => ({
+          dueAt: now - Math.floor(Math.random() * hourMs),
+          spec: { url: receiver.url(number), delivery },
+        }));
+        const startedAt = performance.now();
+        const fleet = await startPunctual(home, together);
+        leaving.defer(() => fleet.end());
+        await receiver.until(timers);
+        const seconds = (performance.now() - startedAt) / 1_000;
+        await delay(repeatMs);
+        const { lost, repeats } = receiver.verdict();
+        if (lost + repeats > 0) faults.push(`${name}: ${lost} timers were lost, ${repeats} calls repeated`);
+        const memory = await fleet.memory();
+        return {
+          perSecond: receiver.perSecond,
+          secondsWithStart: Math.round(seconds * 10) / 10,
+          peakMb: memory['serve-1']!.peakMb,
+        };
+      }),
+  };
+}

@@ -1,0 +1,28 @@
+// The limit of lateness: a program that keeps timers in memory alone, by setTimeout, and loses them when it ends.
+import { randomUUID } from 'node:crypto';
+import Fastify from 'fastify';
+import { Client } from 'undici';
+import { loopback, ready } from './program.ts';
+
+const app = Fastify();
+const clients = new Map<string, Client>();
+
+app.post<{ Body: { readonly delay: `${number}ms`; readonly url: string } }>('/timers', async (request, reply) => {
+  const { delay, url } = request.body;
+  const id = randomUUID();
+  const delayMs = Number.parseInt(delay, 10);
+  const dueAt = Date.now() + delayMs;
+  setTimeout(() => void post(`${url}/${id}`), delayMs);
+  reply.code(201);
+  return { id, due_at: new Date(dueAt).toISOString() };
+});
+
+async function post(url: string): Promise<void> {
+  const { origin, pathname } = new URL(url);
+  const client = clients.get(origin) ?? new Client(origin);
+  clients.set(origin, client);
+  const { body } = await client.request({ method: 'POST', path: pathname });
+  await body.dump();
+}
+
+ready(await app.listen({ host: loopback, port: 0 }));

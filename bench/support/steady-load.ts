@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Pool } from 'undici';
+
+export interface SteadyLoad {
+  /** Of the service that creates timers. */
+  readonly service: string;
+  /** What the timers call. */
+  readonly target: string;
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly delayMsMin: number;
+  readonly delayMsMax: number;
+}
+
+/** What was created: when each is due, by id, in milliseconds since the epoch; and how long the slowest create took. */
+export interface Created {
+  readonly dueById: ReadonlyMap<string, number>;
+  readonly createMsMax: number;
+}
+
+const connections = 64;
+const headers = { 'content-type': 'application/json' };
+
+/** Creates timers one by one at an even rate, however fast answers come, with delays spread evenly. Throws when one is refused. */
+export async function createSteadily(load: SteadyLoad): Promise<Created> {
+  const { perSecond, seconds } = load;
+  const pool = new Pool(load.service, { connections });
+  const dueById = new Map<string, number>();
+  let createMsMax = 0;
+  const create = async () => {
+    const startedAt = performance.now();
+    const { id, dueAt } = await createOne(pool, load);
+    createMsMax = Math.max(createMsMax, performance.now() - startedAt);
+    dueById.set(id, dueAt);
+  };
+  const total = perSecond * seconds;
+  const startedAt = performance.now();
+  const creates: Promise<void>[] = [];
+  while (creates.length < total) {
+    const due = Math.min(total, Math.floor(((performance.now() - startedAt) / 1_000) * perSecond) + 1);
+    while (creates.length < due) creates.push(create());
+    await delay(1);
+  }
+  await Promise.all(creates);
+  await pool.close();
+  return { dueById, createMsMax: Math.round(createMsMax) };
+}
+
+async function createOne(
+  pool: Pool,
+  { target, delayMsMin, delayMsMax }: SteadyLoad,
+): Promise<{ id: string; dueAt: number }> {
+  const delayMs = delayMsMin + Math.floor(Math.random() * (delayMsMax - delayMsMin));
+  const body = JSON.stringify({ delay: `${delayMs}ms`, url: target });
+  const reply = await pool.request({ path: '/timers', method: 'POST', headers, body });
+  const answer = (await reply.body.json()) as { id: string; due_at: string };
+  if (reply.statusCode !== 201) throw new Error(`a create was refused with ${reply.statusCode}`);
+  return { id: answer.id, dueAt: Date.parse(answer.due_at) };
+}
