@@ -70,7 +70,7 @@ export function createdAtOf(id: TimerId): number {
 
 /** The id as 16 bytes, as engines keep it; the order of the bytes is the order of creation, to the millisecond. */
 export function idToBytes(id: TimerId): Uint8Array {
-  return Uint8Array.fromHex(id.replaceAll('-', ''));
+  return Buffer.from(id.replaceAll('-', ''), 'hex');
 }
 
 /** The id of 16 bytes. */
