@@ -1,5 +1,5 @@
-import { init } from 'echarts';
-import type { Spread } from './contest.ts';
+import { init, setPlatformAPI } from 'echarts';
+import type { Spread, Standings } from './contest.ts';
 
 /** Bars: one group for each label, one bar in it for each series; a thin line goes from the lowest to the highest round. */
 export interface Bars {
@@ -23,21 +23,46 @@ export interface Lines {
 
 export type Chart = Bars | Lines;
 
+/** What is drawn of standings: in each group of bars a contestant, in each bar the figure of that name. */
+export interface BarsOf extends Pick<Bars, 'title' | 'unit'> {
+  /** By their names in the legend. */
+  readonly figures: Readonly<Record<string, string>>;
+}
+
+/** Leaves out contestants that have none of the figures. */
+export function barsOf(standings: Standings, { title, unit, figures }: BarsOf): Bars {
+  const shown = Object.entries(standings).filter(([, had]) => Object.values(figures).some((figure) => figure in had));
+  const series = Object.entries(figures).map(([name, figure]) => [name, shown.map(([, had]) => had[figure])] as const);
+  return { kind: 'bars', title, unit, labels: shown.map(([name]) => name), series: Object.fromEntries(series) };
+}
+
+// Nobody knows here in which font somebody will see the chart: letters are taken to be as wide as those of the widest usual one (DejaVu
+// Sans). ECharts asks for a Chinese letter as well, which is a square, to know how high a line is.
+const letterEm = 0.62;
+setPlatformAPI({
+  measureText(text, font = '12px') {
+    const em = Number.parseFloat(/[\d.]+(?=px)/.exec(font)![0]);
+    return { width: text === '国' ? em : text.length * em * letterEm };
+  },
+});
+
 const width = 760;
 const rowPx = 22;
+/** The title, what it counts, and the legend, each on a line of its own. */
+const headPx = 92;
 const colors = ['#2563eb', '#94a3b8', '#f59e0b', '#10b981', '#ef4444', '#8b5cf6'];
 
 /** The chart as SVG. */
 export function draw(chart: Chart): string {
   const names = Object.keys(chart.series);
-  const height = chart.kind === 'bars' ? 110 + chart.labels.length * (names.length * rowPx + 10) : 380;
+  const height = chart.kind === 'bars' ? headPx + 46 + chart.labels.length * (names.length * rowPx + 10) : 410;
   const drawing = init(null, null, { renderer: 'svg', ssr: true, width, height });
   drawing.setOption({
     color: colors,
     backgroundColor: '#ffffff',
     animation: false,
     title: { text: chart.title, subtext: chart.unit, left: 12, top: 8 },
-    legend: { data: names, right: 12, top: 12 },
+    legend: { data: names, left: 8, top: 58, itemGap: 24 },
     ...(chart.kind === 'bars' ? bars(chart) : lines(chart)),
   });
   const svg = drawing.renderToSVGString();
@@ -45,16 +70,19 @@ export function draw(chart: Chart): string {
   return `${svg}\n`;
 }
 
+const inThousands = { formatter: (value: number) => value.toLocaleString('en') };
+const labelOf = ({ value }: { readonly value: number }) => value.toLocaleString('en');
+
 function bars({ labels, series }: Bars): object {
   return {
-    grid: { left: 12, right: 60, top: 64, bottom: 12, containLabel: true },
-    xAxis: { type: 'value', min: 0 },
+    grid: { left: 24, right: 72, top: headPx, bottom: 12, containLabel: true },
+    xAxis: { type: 'value', min: 0, axisLabel: inThousands },
     yAxis: { type: 'category', data: [...labels], inverse: true },
     series: Object.entries(series).map(([name, spreads]) => ({
       name,
       type: 'bar',
       barMaxWidth: 18,
-      label: { show: true, position: 'right', formatter: ({ value }: { value: number }) => value.toLocaleString('en') },
+      label: { show: true, position: 'right', formatter: labelOf },
       data: spreads.map((spread) => spread?.median ?? null),
       markLine: {
         symbol: ['none', 'none'],
@@ -73,14 +101,14 @@ function rangeOf({ min, max }: Spread, label: string): object[] {
 
 function lines({ labels, over, series }: Lines): object {
   return {
-    grid: { left: 12, right: 24, top: 64, bottom: 32, containLabel: true },
+    grid: { left: 24, right: 32, top: headPx + 12, bottom: 32, containLabel: true },
     xAxis: { type: 'category', data: [...labels], name: over, nameLocation: 'middle', nameGap: 28 },
-    yAxis: { type: 'value', min: 0 },
+    yAxis: { type: 'value', min: 0, axisLabel: inThousands },
     series: Object.entries(series).map(([name, values]) => ({
       name,
       type: 'line',
       symbolSize: 7,
-      label: { show: true, formatter: ({ value }: { value: number }) => value.toLocaleString('en') },
+      label: { show: true, formatter: labelOf },
       data: values.map((value) => value ?? null),
     })),
   };
