@@ -41,7 +41,7 @@ export async function startApp(config: Config, log: Logger, role: Role): Promise
   if (role !== 'serve') requireServers(config, role);
   const givingUp = Promise.withResolvers<never>();
   givingUp.promise.catch(() => undefined);
-  const databases = new Databases({ config, log, random, metrics: () => metrics, onGiveUp: givingUp.reject });
+  const databases = await Databases.of({ config, log, random, metrics: () => metrics, onGiveUp: givingUp.reject });
   const recent = new Recent(databases.clock);
   let fleet: Fleet | undefined;
   const metrics = new Metrics({

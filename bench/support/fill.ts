@@ -1,14 +1,17 @@
-import { randomFillSync } from 'node:crypto';
 import { databaseOf } from '../../src/app/open-store.ts';
+import { machineRandom } from '../../src/app/random.ts';
 import { SystemClock } from '../../src/clock/system-clock.ts';
-import { newTimerId } from '../../src/timer/id.ts';
-import type { Spec } from '../../src/timer/timer.ts';
-import { aNewTimer, aSpec } from '../../test/support/timers.ts';
+import { newTimerId, type TimerId } from '../../src/timer/id.ts';
+import type { NewTimer, Spec } from '../../src/timer/timer.ts';
+import { aSpec } from '../../test/support/timers.ts';
 
 const perInsert = 1_000;
 const insertsAtOnce = 4;
 const dayMs = 86_400_000;
-const random = { fraction: Math.random, fill: (bytes: Uint8Array) => void randomFillSync(bytes) };
+/** By what their ids say, so many were created in each millisecond. Were it all at once, each id would go to another place of the index. */
+const createdPerMs = 10;
+const idsMax = 100_000;
+const progressEvery = 1_000_000;
 
 /** A timer to be stored, by its number from 0. */
 export type Filling = (number: number, nowMs: number) => { readonly dueAt: number; readonly spec?: Partial<Spec> };
@@ -16,23 +19,77 @@ export type Filling = (number: number, nowMs: number) => { readonly dueAt: numbe
 /** Due between one day and two days from now. */
 export const waiting: Filling = (_number, nowMs) => ({ dueAt: nowMs + dayMs + Math.floor(Math.random() * dayMs) });
 
-/** Makes the database where there is none, and stores timers in it by the store's own insert. */
-export async function fill(url: string, timers: number, filling: Filling = waiting): Promise<void> {
-  const config = { databaseBytesMax: 0, buckets: 0 };
-  const store = await databaseOf({ url, shard: 0, shards: 1, config, clock: new SystemClock(), random }).open();
-  const now = Date.now();
-  let next = 0;
-  const insert = async () => {
-    while (next < timers) {
-      const from = next;
-      next = Math.min(timers, from + perInsert);
-      await store.insert(Array.from({ length: next - from }, (_, at) => timerOf(filling(from + at, now), now)));
-    }
-  };
-  await Promise.all(Array.from({ length: insertsAtOnce }, insert));
-  await store.close();
+/** Which of several databases one is. */
+export interface Place {
+  readonly shard: number;
+  readonly shards: number;
 }
 
-function timerOf({ dueAt, spec = {} }: ReturnType<Filling>, now: number) {
-  return aNewTimer(now, { id: newTimerId(now, random, { shard: 0 }), dueAt, spec: aSpec(spec) });
+const only: Place = { shard: 0, shards: 1 };
+
+/** What a fill has left. */
+export interface Filled {
+  /** Of all timers where they are at most 100,000, else of some that are spread evenly over all. */
+  readonly ids: readonly TimerId[];
+  readonly seconds: number;
+}
+
+/** Makes the database where there is none, and stores timers in it by the store's own insert. Says on standard output how far it is, each million. */
+export async function fill(url: string, timers: number, filling = waiting, place = only): Promise<Filled> {
+  const ids: TimerId[] = [];
+  const nth = Math.ceil(timers / idsMax);
+  const now = Date.now();
+  const startedAt = performance.now();
+  const seconds = () => Math.round((performance.now() - startedAt) / 100) / 10;
+  function* batches() {
+    for (let from = 0; from < timers; from += perInsert) {
+      if (from > 0 && from % progressEvery === 0) console.log(progress(from, timers, seconds()));
+      const batch = Array.from({ length: Math.min(perInsert, timers - from) }, (_, at) => {
+        const createdAt = now - Math.ceil((timers - from - at) / createdPerMs);
+        return timerOf(filling(from + at, now), createdAt, place);
+      });
+      ids.push(...batch.filter((_, at) => (from + at) % nth === 0).map(({ id }) => id));
+      yield batch;
+    }
+  }
+  await insertAll(url, batches(), place);
+  return { ids, seconds: seconds() };
+}
+
+/** How many timers a second the store's own insert takes, in batches of 1,000, four at once; the database is made where there is none. */
+export async function insertRate(url: string, seconds: number): Promise<number> {
+  let timers = 0;
+  function* batches() {
+    const until = performance.now() + seconds * 1_000;
+    for (let now = Date.now(); performance.now() < until; now = Date.now()) {
+      yield Array.from({ length: perInsert }, () => timerOf(waiting(0, now), now, only));
+      timers += perInsert;
+    }
+  }
+  const tookMs = await insertAll(url, batches(), only);
+  return Math.round((timers / tookMs) * 1_000);
+}
+
+/** Stores batch after batch, some at once. Gives how long that took, in milliseconds, without what comes before and afterwards. */
+async function insertAll(url: string, batches: Iterable<readonly NewTimer[]>, place: Place): Promise<number> {
+  const config = { databaseBytesMax: 0, buckets: 0 };
+  const database = await databaseOf({ url, ...place, config, clock: new SystemClock(), random: machineRandom });
+  const store = await database.open();
+  const startedAt = performance.now();
+  const insert = async () => {
+    for (const batch of batches) await store.insert(batch);
+  };
+  await Promise.all(Array.from({ length: insertsAtOnce }, insert));
+  const tookMs = performance.now() - startedAt;
+  await store.close();
+  return tookMs;
+}
+
+function timerOf({ dueAt, spec }: ReturnType<Filling>, createdAt: number, { shard }: Place): NewTimer {
+  const id = newTimerId(createdAt, machineRandom, { shard });
+  return { id, tenant: 'default', spec: aSpec(spec), dueAt, idempotency: null };
+}
+
+function progress(stored: number, timers: number, seconds: number): string {
+  return `${stored.toLocaleString('en')} of ${timers.toLocaleString('en')} timers stored after ${seconds} s`;
 }

@@ -7,7 +7,8 @@ import { ShardedStore } from '../store/sharded/store.ts';
 import type { Store } from '../store/store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Random } from '../timer/random.ts';
-import { Shard } from './shard.ts';
+import { databaseOf } from './open-store.ts';
+import { Shard, type ShardParts } from './shard.ts';
 
 export interface DatabasesParts {
   readonly config: Config;
@@ -17,6 +18,8 @@ export interface DatabasesParts {
   /** Told when none of the databases is to be had any more. */
   readonly onGiveUp: (error: unknown) => void;
 }
+
+type Place = Pick<ShardParts, 'database' | 'clock'>;
 
 /** How one database is. */
 export interface DatabaseState {
@@ -36,13 +39,28 @@ export class Databases {
   readonly #states: () => DatabaseState[];
   #givenUp = new Set<number>();
 
-  constructor({ config, log, random, metrics, onGiveUp }: DatabasesParts) {
-    const places = config.databaseUrls.map((url, number) => {
+  /** Loads the engines; nothing is connected yet. */
+  static async of(parts: DatabasesParts): Promise<Databases> {
+    const { config, random } = parts;
+    const load = async (url: string, shard: number): Promise<Place> => {
+      const clock = new SystemClock();
+      const shards = config.databaseUrls.length;
+      return { clock, database: await databaseOf({ url, shard, shards, config, clock, random }) };
+    };
+    const places = config.databaseUrls.map((url, shard) => (url === undefined ? undefined : load(url, shard)));
+    return new Databases(parts, await Promise.all(places));
+  }
+
+  private constructor(
+    { config, log, random, metrics, onGiveUp }: DatabasesParts,
+    loaded: readonly (Place | undefined)[],
+  ) {
+    const places = loaded.map((place, number) => {
       const giveUp = (error: unknown) => {
         this.#givenUp.add(number);
         if (this.#givenUp.size === this.shards.length) onGiveUp(error);
       };
-      return url === undefined ? undefined : new Shard({ url, number, config, random, log, metrics, onGiveUp: giveUp });
+      return place && new Shard({ ...place, number, config, random, log, metrics, onGiveUp: giveUp });
     });
     this.shards = places.filter((shard) => shard !== undefined);
     const [first] = this.shards as [Shard];

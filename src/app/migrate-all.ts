@@ -8,7 +8,7 @@ export async function migrateAll(config: Config): Promise<string[]> {
   const lines: string[] = [];
   for (const [shard, url] of config.databaseUrls.entries()) {
     if (url === undefined) continue;
-    const database = databaseOf({
+    const database = await databaseOf({
       url,
       shard,
       shards: config.databaseUrls.length,

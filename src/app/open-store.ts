@@ -1,10 +1,6 @@
 import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { withoutPassword } from '../store/address.ts';
-import { MysqlStore } from '../store/mysql/store.ts';
-import { PostgresStore } from '../store/postgres/store.ts';
-import { PostgresWakeups } from '../store/postgres/wakeups.ts';
-import { SqliteStore } from '../store/sqlite/store.ts';
 import type { Store, Wakeups } from '../store/store.ts';
 import type { Timing } from '../store/timing.ts';
 import type { Random } from '../timer/random.ts';
@@ -42,20 +38,28 @@ export interface DatabaseParts {
 
 const sqlitePageBytes = 4_096;
 
-/** The engine for a URL of DATABASE_URL. */
-export function databaseOf({ config, ...parts }: DatabaseParts): Database {
+/** The database that a URL of DATABASE_URL names. Only its engine is loaded: each driver takes some megabytes. */
+export async function databaseOf({ config, ...parts }: DatabaseParts): Promise<Database> {
   const { url, clock } = parts;
   const options = { ...parts, ...(config.buckets > 0 ? { buckets: config.buckets } : {}) };
   if (url.startsWith('sqlite:')) return fileOf(url, config);
   const name = withoutPassword(url);
   if (/^(mysql|mariadb):/.test(url)) {
+    const { MysqlStore } = await import('../store/mysql/store.ts');
     return { name, isFile: false, open: () => MysqlStore.open(options), wakeups: undefined };
   }
-  const wakeups = new PostgresWakeups({ url, clock });
-  return { name, isFile: false, open: () => PostgresStore.open(options), wakeups };
+  const { PostgresStore } = await import('../store/postgres/store.ts');
+  const { PostgresWakeups } = await import('../store/postgres/wakeups.ts');
+  return {
+    name,
+    isFile: false,
+    open: () => PostgresStore.open(options),
+    wakeups: new PostgresWakeups({ url, clock }),
+  };
 }
 
-function fileOf(url: string, { databaseBytesMax }: DatabaseParts['config']): Database {
+async function fileOf(url: string, { databaseBytesMax }: DatabaseParts['config']): Promise<Database> {
+  const { SqliteStore } = await import('../store/sqlite/store.ts');
   const path = resolve(url.slice('sqlite:'.length));
   const pages = databaseBytesMax > 0 ? { pageCountMax: Math.ceil(databaseBytesMax / sqlitePageBytes) } : {};
   const open = async () =>

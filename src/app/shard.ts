@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Synchroniser } from '../clock/synchroniser.ts';
-import { SystemClock } from '../clock/system-clock.ts';
+import type { SystemClock } from '../clock/system-clock.ts';
 import type { Config } from '../config.ts';
 import { AwaitedStore } from '../store/awaited.ts';
 import { type GroupedStore, groupedInserts } from '../store/grouped-inserts.ts';
@@ -9,10 +9,12 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { type StoreCall, timedStore } from '../telemetry/timed-store.ts';
 import { isStoreOutage } from '../timer/errors.ts';
 import type { Random } from '../timer/random.ts';
-import { databaseOf, type OpenedStore } from './open-store.ts';
+import type { Database, OpenedStore } from './open-store.ts';
 
 export interface ShardParts {
-  readonly url: string;
+  readonly database: Database;
+  /** Will be at the database's time. */
+  readonly clock: SystemClock;
   /** Its place in DATABASE_URL. */
   readonly number: number;
   readonly config: Config;
@@ -32,7 +34,7 @@ export class Shard {
   readonly name: string;
   readonly draining: boolean;
   /** At its database's time. */
-  readonly clock = new SystemClock();
+  readonly clock: SystemClock;
   /** For controllers. */
   readonly store: Store;
   /** For the API: with a queue in front of its inserts. */
@@ -49,10 +51,9 @@ export class Shard {
   #failedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ShardParts) {
-    const { url, number, config, random, log } = parts;
-    const { clock } = this;
-    const database = databaseOf({ url, shard: number, shards: config.databaseUrls.length, config, clock, random });
+    const { database, clock, number, config, random, log } = parts;
     this.#parts = parts;
+    this.clock = clock;
     this.number = number;
     this.name = database.name;
     this.draining = config.drainShards.includes(number);
