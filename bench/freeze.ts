@@ -6,9 +6,10 @@ import { median } from '../test/support/percentiles.ts';
 import type { ProcessFleet } from '../test/support/process-fleet.ts';
 import type { Report } from '../test/support/report.ts';
 import type { ServerEngine } from '../test/support/servers/database-server.ts';
-import { type Ask, withClient } from './support/database-client.ts';
+import { withClient } from './support/database-client.ts';
 import { fill } from './support/fill.ts';
 import { withDatabase, withFleet } from './support/fleet.ts';
+import { tidy } from './support/tidy.ts';
 
 export interface FreezeOptions {
   readonly engine: ServerEngine;
@@ -56,15 +57,6 @@ export function freeze(options: FreezeOptions): Promise<Report> {
       return report(rounds, { filledInSeconds, faults: fleet.endedByThemselves });
     });
   });
-}
-
-/** So that what follows a mass insert by itself does not fall into one round or another. */
-async function tidy(engine: ServerEngine, ask: Ask): Promise<void> {
-  if (engine === 'mysql') await ask('ANALYZE TABLE timers');
-  else {
-    await ask('VACUUM (ANALYZE) timers');
-    await ask('CHECKPOINT');
-  }
 }
 
 async function setControllers(fleet: ProcessFleet, are: 'on' | 'off'): Promise<void> {

@@ -1,13 +1,10 @@
 // How late are timers that are created all the time, some of them due at once? npm run bench -- lateness --engine sqlite
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Report } from '../test/support/report.ts';
 import { type Contestant, hold, type Standings } from './support/contest.ts';
-import { latenessReport } from './support/lateness.ts';
 import { atMost, publish, type Target } from './support/outcome.ts';
 import { startProgram } from './support/program.ts';
 import { apart, type Engine, startPunctual, together, withHome } from './support/punctual.ts';
-import { type BenchReceiver, startBenchReceiver } from './support/receiver.ts';
-import { createSteadily } from './support/steady-load.ts';
+import { latenessFaults, steadyLateness } from './support/steady-lateness.ts';
 
 export interface LatenessOptions {
   readonly engine: Engine;
@@ -21,9 +18,6 @@ const rates = [
   { perSecond: 500, sharesMax: 1.5 },
   { perSecond: 5_000, sharesMax: 2 },
 ] as const;
-/** The shortest lie far within the horizon: nobody looks for them in time who is not told. */
-const delays = { delayMsMin: 50, delayMsMax: 5_000 };
-const settleMs = 1_000;
 
 /** Beside a program that stores nothing; API and controller in one process, and on a server in two as well. */
 export function lateness({ engine, rounds, seconds, results }: LatenessOptions): Promise<Report> {
@@ -90,9 +84,7 @@ function late(name: string, service: string, { seconds, faults }: { seconds: num
     async round() {
       const figures: Record<string, number> = {};
       for (const { perSecond } of rates) {
-        const receiver = await startBenchReceiver();
-        const { lost, twice, early, ...report } = await oneRate({ service, receiver, perSecond, seconds });
-        await receiver.close();
+        const report = await steadyLateness({ service, perSecond, seconds });
         const { p50, p99, max, createMsMax } = report;
         Object.assign(figures, {
           [`p50Ms${perSecond}`]: p50,
@@ -100,16 +92,9 @@ function late(name: string, service: string, { seconds, faults }: { seconds: num
           [`maxMs${perSecond}`]: max,
           [`createMsMax${perSecond}`]: createMsMax,
         });
-        if (lost + twice + early > 0 && name !== 'bare program')
-          faults.push(`${name} at ${perSecond}/s: ${lost} lost, ${twice} repeated, ${early} early`);
+        if (name !== 'bare program') faults.push(...latenessFaults(`${name} at ${perSecond}/s`, report));
       }
       return figures;
     },
   };
-}
-
-async function oneRate(load: { service: string; receiver: BenchReceiver; perSecond: number; seconds: number }) {
-  const { dueById, createMsMax } = await createSteadily({ ...load, ...delays, target: load.receiver.url });
-  await delay(delays.delayMsMax + settleMs);
-  return { ...latenessReport(dueById, await load.receiver.calls()), createMsMax };
 }

@@ -1,11 +1,15 @@
 // npm run bench -- NAME [--OPTION VALUE …]: one question each, see the first line of each file.
 import { type Runnable, runByName } from '../test/support/command-line.ts';
+import type { Given } from '../test/support/given.ts';
 import { create } from './create.ts';
+import { createBatch } from './create-batch.ts';
 import { drain } from './drain.ts';
 import { freeze } from './freeze.ts';
+import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { lateness } from './lateness.ts';
 import { overdue } from './overdue.ts';
+import { status } from './status.ts';
 import { engines } from './support/punctual.ts';
 import { through } from './through.ts';
 
@@ -22,21 +26,44 @@ function measuring(name: string, run: () => Promise<{ readonly lost: number; rea
   return { defaults: {}, run: measure };
 }
 
+/** What benches take that let contestants do the work in turns. */
+function framed(given: Given) {
+  return {
+    engine: given.oneOf('engine', engines),
+    rounds: given.number('rounds'),
+    results: given.text('results'),
+  };
+}
+
 const benches: Readonly<Record<string, Runnable>> = {
   create: {
-    defaults: { engine: 'sqlite', rounds: '5', seconds: '5', results: 'bench/results' },
+    defaults: { engine: 'sqlite', rounds: '5', seconds: '5', peers: 'usual', results: 'bench/results' },
     run: (given) =>
       create({
+        peers: given.text('peers'),
         engine: given.oneOf('engine', engines),
         rounds: given.number('rounds'),
         seconds: given.number('seconds'),
         results: given.text('results'),
       }),
   },
+  'create-batch': {
+    defaults: { engine: 'sqlite', rounds: '5', seconds: '5', results: 'bench/results' },
+    run: (given) => createBatch({ ...framed(given), seconds: given.number('seconds') }),
+  },
+  status: {
+    defaults: { engine: 'sqlite', timers: '100000', rounds: '5', seconds: '5', results: 'bench/results' },
+    run: (given) => status({ ...framed(given), timers: given.number('timers'), seconds: given.number('seconds') }),
+  },
+  idle: {
+    defaults: { engine: 'sqlite', timers: '1000000', rounds: '5', seconds: '30', results: 'bench/results' },
+    run: (given) => idle({ ...framed(given), timers: given.number('timers'), seconds: given.number('seconds') }),
+  },
   drain: {
-    defaults: { engine: 'sqlite', timers: '100000', rounds: '5', results: 'bench/results' },
+    defaults: { engine: 'sqlite', timers: '100000', rounds: '5', peers: 'usual', results: 'bench/results' },
     run: (given) =>
       drain({
+        peers: given.text('peers'),
         engine: given.oneOf('engine', engines),
         timers: given.number('timers'),
         rounds: given.number('rounds'),

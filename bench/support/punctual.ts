@@ -31,6 +31,17 @@ export async function withHome<T>(engine: Engine, work: (home: Home) => Promise<
   }
 }
 
+/** The same with several homes, each with a server of its own where it needs one. */
+export function withHomes<T>(
+  engine: Engine,
+  count: number,
+  work: (homes: readonly Home[]) => Promise<T>,
+  homes: readonly Home[] = [],
+): Promise<T> {
+  if (homes.length === count) return work(homes);
+  return withHome(engine, (home) => withHomes(engine, count, work, [...homes, home]));
+}
+
 /** Starts Punctual's processes; with the settings that it has by itself, but for those in `env` and a log of warnings only. */
 export function startPunctual(
   { databaseUrl }: Home,

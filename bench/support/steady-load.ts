@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
+import { percentilesOf } from '../../test/support/percentiles.ts';
 
 export interface SteadyLoad {
   /** Of the service that creates timers. */
@@ -12,9 +13,10 @@ export interface SteadyLoad {
   readonly delayMsMax: number;
 }
 
-/** What was created: when each is due, by id, in milliseconds since the epoch; and how long the slowest create took. */
+/** What was created: when each is due, by id, in milliseconds since the epoch; and how long creates took. */
 export interface Created {
   readonly dueById: ReadonlyMap<string, number>;
+  readonly createMsP99: number;
   readonly createMsMax: number;
 }
 
@@ -26,11 +28,11 @@ export async function createSteadily(load: SteadyLoad): Promise<Created> {
   const { perSecond, seconds } = load;
   const pool = new Pool(load.service, { connections });
   const dueById = new Map<string, number>();
-  let createMsMax = 0;
+  const createMs: number[] = [];
   const create = async () => {
     const startedAt = performance.now();
     const { id, dueAt } = await createOne(pool, load);
-    createMsMax = Math.max(createMsMax, performance.now() - startedAt);
+    createMs.push(performance.now() - startedAt);
     dueById.set(id, dueAt);
   };
   const total = perSecond * seconds;
@@ -43,7 +45,8 @@ export async function createSteadily(load: SteadyLoad): Promise<Created> {
   }
   await Promise.all(creates);
   await pool.close();
-  return { dueById, createMsMax: Math.round(createMsMax) };
+  const { p99, max } = percentilesOf(createMs);
+  return { dueById, createMsP99: p99, createMsMax: max };
 }
 
 async function createOne(

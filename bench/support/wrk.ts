@@ -11,8 +11,10 @@ export interface Load {
   readonly script?: { readonly name: `${string}.lua`; readonly args?: readonly string[] };
 }
 
-/** Requests that were answered in a second, and how long answers took, in milliseconds. */
+/** Requests that were answered, in all and in a second, and how long answers took, in milliseconds. */
 export interface Answered {
+  readonly requests: number;
+  /** To five digits. */
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -41,9 +43,10 @@ export async function ask({ url, connections, seconds, script }: Load): Promise<
   const faults = /(Non-2xx or 3xx responses|Socket errors): .*/.exec(stdout);
   if (faults) throw new Error(`${url}: ${faults[0]}`);
   return {
-    perSecond: Math.round(Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])),
-    p50Ms: inMs(/50%\s+(\S+)/.exec(stdout)?.[1]),
-    p99Ms: inMs(/99%\s+(\S+)/.exec(stdout)?.[1]),
+    requests: Number(/(\d+) requests in/.exec(stdout)?.[1]),
+    perSecond: Number(Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]).toPrecision(5)),
+    p50Ms: inMs(/^ +50%\s+(\S+)/m.exec(stdout)?.[1]),
+    p99Ms: inMs(/^ +99%\s+(\S+)/m.exec(stdout)?.[1]),
   };
 }
 
