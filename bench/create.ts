@@ -1,7 +1,10 @@
 // How many timers a second can be created, one by one? npm run bench -- create --engine sqlite
 import type { Report } from '../test/support/report.ts';
-import { type Contestant, type Figures, hold } from './support/contest.ts';
+import type { PeerName } from './peers/peer.ts';
+import { type Contestant, type Figures, hold, type Standings } from './support/contest.ts';
 import { atLeast, publish, type Target } from './support/outcome.ts';
+import { startPeer } from './support/peer-process.ts';
+import { peersOf, startPeerDatabase } from './support/peers.ts';
 import { startProgram } from './support/program.ts';
 import { type Engine, startPunctual, withHome } from './support/punctual.ts';
 import { ask } from './support/wrk.ts';
@@ -10,13 +13,15 @@ export interface CreateOptions {
   readonly engine: Engine;
   readonly rounds: number;
   readonly seconds: number;
+  /** See `peersOf`. */
+  readonly peers: string;
   readonly results: string;
 }
 
 const connectionCounts = [64, 256] as const;
 
 /** Beside a Fastify route that stores nothing: the limit of what one process of Node answers. */
-export function create({ engine, rounds, seconds, results }: CreateOptions): Promise<Report> {
+export function create({ engine, rounds, seconds, peers, results }: CreateOptions): Promise<Report> {
   return withHome(engine, async (home) => {
     await using leaving = new AsyncDisposableStack();
     const limit = await startProgram('limits/empty-route.ts');
@@ -27,14 +32,19 @@ export function create({ engine, rounds, seconds, results }: CreateOptions): Pro
       creating('empty route', limit.url, seconds),
       creating('Punctual', punctual.url('serve-1'), seconds),
     ];
+    for (const name of peersOf(peers, engine)) {
+      const database = await startPeerDatabase(name);
+      leaving.defer(() => database.stop());
+      const peer = await startPeer(name, 'api', { databaseUrl: database.url });
+      leaving.defer(() => peer.end());
+      contestants.push(creating(name, peer.url, seconds));
+    }
     const standings = await hold(contestants, { rounds });
-    const share = (count: number) =>
-      standings.Punctual![`perSecond${count}`]!.median / standings['empty route']![`perSecond${count}`]!.median;
     return publish(
       {
         name: `create-${engine}`,
         standings,
-        targets: connectionCounts.map((count) => shareTarget(engine, count, share(count))),
+        targets: connectionCounts.flatMap((count) => targets(engine, count, standings)),
         charts: [
           {
             kind: 'bars',
@@ -55,10 +65,22 @@ export function create({ engine, rounds, seconds, results }: CreateOptions): Pro
   });
 }
 
-const askedShare: Readonly<Record<Engine, number>> = { sqlite: 0.6, postgres: 0.45, mysql: 0.45 };
+const shareAsked: Readonly<Record<Engine, number>> = { sqlite: 0.6, postgres: 0.45, mysql: 0.45 };
+const timesAsked: Readonly<Record<Engine, readonly [peer: PeerName, times: number]>> = {
+  sqlite: ['bullmq', 1.5],
+  postgres: ['pg-boss', 12],
+  mysql: ['pg-boss', 12],
+};
 
-function shareTarget(engine: Engine, connections: number, share: number): Target {
-  return atLeast(`share of the empty route, ${connections} connections`, askedShare[engine], share);
+function targets(engine: Engine, connections: number, standings: Standings): Target[] {
+  const rate = (name: string) => standings[name]?.[`perSecond${connections}`]?.median;
+  const ours = rate('Punctual')!;
+  const [peer, times] = timesAsked[engine];
+  const theirs = rate(peer);
+  return [
+    atLeast(`${connections} connections: share of the empty route`, shareAsked[engine], ours / rate('empty route')!),
+    ...(theirs ? [atLeast(`${connections} connections: times ${peer}`, times, ours / theirs)] : []),
+  ];
 }
 
 function creating(name: string, service: string, seconds: number): Contestant {

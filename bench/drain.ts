@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Delivery } from '../src/timer/timer.ts';
 import type { Report } from '../test/support/report.ts';
+import type { PeerName } from './peers/peer.ts';
 import { type Contestant, hold } from './support/contest.ts';
 import { CountingReceiver } from './support/counting-receiver.ts';
 import { fill } from './support/fill.ts';
 import { atLeast, publish } from './support/outcome.ts';
+import { fillPeer, startPeer } from './support/peer-process.ts';
+import { peersOf, startPeerDatabase } from './support/peers.ts';
 import { startProgram } from './support/program.ts';
 import { type Engine, startPunctual, together, withHome } from './support/punctual.ts';
 
@@ -14,30 +17,39 @@ export interface DrainOptions {
   readonly engine: Engine;
   readonly timers: number;
   readonly rounds: number;
+  /** See `peersOf`. */
+  readonly peers: string;
   readonly results: string;
 }
 
 const hourMs = 3_600_000;
+const bestPeerTimes = 1.2;
 /** After the last call that is waited for: a repeat would come within it. */
 const repeatMs = 300;
 
 /** Beside undici posting to the same receiver with as many connections: the limit of what one process of Node sends. */
-export async function drain({ engine, timers, rounds, results }: DrainOptions): Promise<Report> {
+export async function drain({ engine, timers, rounds, peers, results }: DrainOptions): Promise<Report> {
   const faults: string[] = [];
+  const rivals = peersOf(peers, engine);
   const contestants = [
     limit(timers),
     punctual('Punctual', { engine, timers, delivery: 'at-least-once', faults }),
     punctual('Punctual, at-most-once', { engine, timers, delivery: 'at-most-once', faults }),
+    ...rivals.map((name) => peer(name, timers)),
   ];
   const standings = await hold(contestants, { rounds, warmUps: 0 });
   const perSecond = (name: string) => standings[name]!.perSecond!.median;
   const ours = perSecond('Punctual');
+  const best = Math.max(...rivals.map(perSecond));
   return publish(
     {
       name: `drain-${engine}`,
       standings,
       targets: [
         ...(engine === 'sqlite' ? [atLeast('share of bare undici', 0.5, ours / perSecond('bare undici'))] : []),
+        ...(engine !== 'sqlite' && rivals.length > 0
+          ? [atLeast('times the best peer', bestPeerTimes, ours / best)]
+          : []),
         atLeast('at-most-once, share of at-least-once', 0.8, perSecond('Punctual, at-most-once') / ours),
       ],
       charts: [
@@ -69,6 +81,24 @@ function limit(timers: number): Contestant {
   };
 }
 
+function peer(name: PeerName, timers: number): Contestant {
+  return {
+    name,
+    async round() {
+      await using leaving = new AsyncDisposableStack();
+      const receiver = await CountingReceiver.start(timers);
+      leaving.defer(() => receiver.close());
+      const database = await startPeerDatabase(name);
+      leaving.defer(() => database.stop());
+      await fillPeer(name, { databaseUrl: database.url, count: timers, url: receiver.base });
+      const worker = await startPeer(name, 'worker', { databaseUrl: database.url });
+      leaving.defer(() => worker.end());
+      await receiver.until(timers);
+      return { perSecond: receiver.perSecond };
+    },
+  };
+}
+
 interface Draining {
   readonly engine: Engine;
   readonly timers: number;
@@ -85,7 +115,8 @@ function punctual(name: string, { engine, timers, delivery, faults }: Draining):
         const receiver = await CountingReceiver.start(timers);
         leaving.defer(() => receiver.close());
         await fill(home.databaseUrl, timers, (number, now) => ({
-          dueAt: now - Math.floor(Math.random() * hourMs),
+          // As they were created, the way a backlog grows while nobody fires.
+          dueAt: now - hourMs + Math.floor((number * hourMs) / timers),
           spec: { url: receiver.url(number), delivery },
         }));
         const startedAt = performance.now();
