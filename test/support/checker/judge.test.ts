@@ -122,19 +122,23 @@ test('a repeat after a call that failed needs no excuse', () => {
 
 test('a repeat is explained by a kill of its process while the earlier call was on the wire or just answered, and by nothing else', () => {
   const calls = [call, repeat];
-  const unexplained = ['1 repeats cannot be explained: a after its call at 1000'];
-  assert.deepEqual(faults({ calls }), unexplained);
+  const unexplained = (why: string) => [`1 repeats cannot be explained: a after its call at 1000, ${why}`];
+  const nothing = unexplained('and nothing disturbed that');
+  assert.deepEqual(faults({ calls }), nothing);
   assert.deepEqual(faults({ calls, disturbances: killed(1_005, 7) }), []);
   assert.deepEqual(faults({ calls, disturbances: killed(1_260, 7) }), []);
-  assert.deepEqual(faults({ calls, disturbances: killed(1_261, 7) }), unexplained);
-  assert.deepEqual(faults({ calls, disturbances: killed(1_005, 8) }), unexplained, 'another process was killed');
+  const tooLate = unexplained('answered 251 ms before anything disturbed it');
+  assert.deepEqual(faults({ calls, disturbances: killed(1_261, 7) }), tooLate);
+  assert.deepEqual(faults({ calls, disturbances: killed(1_005, 8) }), nothing, 'another process was killed');
   const nobodys = [{ ...call, sender: undefined }, repeat];
   assert.deepEqual(faults({ calls: nobodys, disturbances: killed(1_005, 8) }), [], 'nobody knows whose it was');
 });
 
 test('a second call while the first is on the wire cannot be explained without a disturbance', () => {
   const hanging = { ...call, endedAt: 8_000, status: undefined };
-  assert.deepEqual(faults({ calls: [hanging, repeat] }), ['1 repeats cannot be explained: a after its call at 1000']);
+  assert.deepEqual(faults({ calls: [hanging, repeat] }), [
+    '1 repeats cannot be explained: a after its call at 1000, and nothing disturbed that',
+  ]);
 });
 
 test('an at-most-once timer is never repeated, whatever explains it, unless somebody asks for that', () => {

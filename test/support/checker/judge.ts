@@ -137,7 +137,7 @@ function repeatsOf(book: Book) {
       ),
       ...sentence(
         'repeats cannot be explained',
-        unexplained.map(({ call }) => `${call.id} after its call at ${call.arrivedAt}`),
+        unexplained.map(({ call }) => `${call.id} after its call at ${call.arrivedAt}, ${nearest(call, book)}`),
       ),
     ],
   };
@@ -228,7 +228,13 @@ function wrongEnd(book: Book, timer: ListedTimer): string | undefined {
   if (timer.status === 'failed') return isLost ? undefined : 'its last call succeeded';
   if (timer.status !== 'uncertain') return undefined;
   if (book.orderOf(timer)?.delivery !== 'at-most-once') return 'it is at-least-once';
-  return isLost ? undefined : 'its call succeeded, and nothing disturbed that';
+  return isLost ? undefined : `its call succeeded, ${nearest(last, book)}`;
+}
+
+/** For whoever has to find out what happened: on a machine that is too busy, a commit takes longer than is allowed for here. */
+function nearest(call: Call, { disturbances }: Book): string {
+  const ms = answeredBeforeMs(call, disturbances);
+  return Number.isFinite(ms) ? `answered ${ms} ms before anything disturbed it` : 'and nothing disturbed that';
 }
 
 /** Every accepted timer is in exactly one state, and the ledger knows it. */
