@@ -1,12 +1,11 @@
 // How fast does a backlog leave that was due long ago? npm run bench -- drain --engine sqlite
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Delivery } from '../src/timer/timer.ts';
 import type { Report } from '../test/support/report.ts';
 import type { PeerName } from './peers/peer.ts';
 import { type Contestant, hold } from './support/contest.ts';
 import { CountingReceiver } from './support/counting-receiver.ts';
-import { fill } from './support/fill.ts';
+import { fill, overdue } from './support/fill.ts';
 import { atLeast, publish } from './support/outcome.ts';
 import { fillPeer, startPeer } from './support/peer-process.ts';
 import { peersOf, startPeerDatabase } from './support/peers.ts';
@@ -22,10 +21,7 @@ export interface DrainOptions {
   readonly results: string;
 }
 
-const hourMs = 3_600_000;
 const bestPeerTimes = 1.2;
-/** After the last call that is waited for: a repeat would come within it. */
-const repeatMs = 300;
 
 /** Beside undici posting to the same receiver with as many connections: the limit of what one process of Node sends. */
 export async function drain({ engine, timers, rounds, peers, results }: DrainOptions): Promise<Report> {
@@ -114,19 +110,14 @@ function punctual(name: string, { engine, timers, delivery, faults }: Draining):
         await using leaving = new AsyncDisposableStack();
         const receiver = await CountingReceiver.start(timers);
         leaving.defer(() => receiver.close());
-        await fill(home.databaseUrl, timers, (number, now) => ({
-          // As they were created, the way a backlog grows while nobody fires.
-          dueAt: now - hourMs + Math.floor((number * hourMs) / timers),
-          spec: { url: receiver.url(number), delivery },
-        }));
+        const filling = overdue(timers, (number) => ({ url: receiver.url(number), delivery }));
+        await fill(home.databaseUrl, timers, filling);
         const startedAt = performance.now();
         const fleet = await startPunctual(home, together);
         leaving.defer(() => fleet.end());
         await receiver.until(timers);
         const seconds = (performance.now() - startedAt) / 1_000;
-        await delay(repeatMs);
-        const { lost, repeats } = receiver.verdict();
-        if (lost + repeats > 0) faults.push(`${name}: ${lost} timers were lost, ${repeats} calls repeated`);
+        faults.push(...(await receiver.faults(name)));
         const memory = await fleet.memory();
         return {
           perSecond: receiver.perSecond,

@@ -8,6 +8,7 @@ import { freeze } from './freeze.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { lateness } from './lateness.ts';
+import { mixed } from './mixed.ts';
 import { overdue } from './overdue.ts';
 import { status } from './status.ts';
 import { engines } from './support/punctual.ts';
@@ -54,6 +55,10 @@ const benches: Readonly<Record<string, Runnable>> = {
   status: {
     defaults: { engine: 'sqlite', timers: '100000', rounds: '5', seconds: '5', results: 'bench/results' },
     run: (given) => status({ ...framed(given), timers: given.number('timers'), seconds: given.number('seconds') }),
+  },
+  mixed: {
+    defaults: { engine: 'sqlite', timers: '100000', rounds: '5', seconds: '20', results: 'bench/results' },
+    run: (given) => mixed({ ...framed(given), timers: given.number('timers'), seconds: given.number('seconds') }),
   },
   idle: {
     defaults: { engine: 'sqlite', timers: '1000000', rounds: '5', seconds: '30', results: 'bench/results' },

@@ -42,6 +42,14 @@ export async function hold(
   return Object.fromEntries([...all].map(([name, figures]) => [name, spreads(figures)]));
 }
 
+/** The figures of several contests, by contestant. */
+export function merged(...contests: readonly Standings[]): Standings {
+  const names = new Set(contests.flatMap((standings) => Object.keys(standings)));
+  return Object.fromEntries(
+    [...names].map((name) => [name, Object.assign({}, ...contests.map((standings) => standings[name]))]),
+  );
+}
+
 function spreads(rounds: readonly Figures[]): Record<string, Spread> {
   const names = Object.keys(rounds[0] ?? {});
   return Object.fromEntries(

@@ -13,6 +13,8 @@ export interface Shared {
 }
 
 const pollMs = 50;
+/** Within this time of the last call that is waited for, a repeat would come. */
+const repeatMs = 300;
 /** Nothing was called for this long: something is wrong. */
 const stalledMs = 60_000;
 
@@ -77,6 +79,13 @@ export class CountingReceiver {
     const lost = this.#shared.callsOf.reduce((sum, calls) => sum + (calls === 0 ? 1 : 0), 0);
     const repeats = this.#shared.callsOf.reduce((sum, calls) => sum + Math.max(0, calls - 1), 0);
     return { lost, repeats };
+  }
+
+  /** What must not be, as said of `who`; empty where each number was called once. Leaves a repeat time to come. */
+  async faults(who: string): Promise<string[]> {
+    await delay(repeatMs);
+    const { lost, repeats } = this.verdict();
+    return lost + repeats > 0 ? [`${who}: ${lost} timers were lost, ${repeats} calls repeated`] : [];
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,8 @@ import { aSpec } from '../../test/support/timers.ts';
 
 const perInsert = 1_000;
 const insertsAtOnce = 4;
-const dayMs = 86_400_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 /** By what their ids say, so many were created in each millisecond. Were it all at once, each id would go to another place of the index. */
 const createdPerMs = 10;
 const idsMax = 100_000;
@@ -18,6 +19,14 @@ export type Filling = (number: number, nowMs: number) => { readonly dueAt: numbe
 
 /** Due between one day and two days from now. */
 export const waiting: Filling = (_number, nowMs) => ({ dueAt: nowMs + dayMs + Math.floor(Math.random() * dayMs) });
+
+/** Due over the last hour, in the order in which they were created: the way a backlog grows while nobody fires. */
+export function overdue(timers: number, specOf: (number: number) => Partial<Spec>): Filling {
+  return (number, nowMs) => ({
+    dueAt: nowMs - hourMs + Math.floor((number * hourMs) / timers),
+    spec: specOf(number),
+  });
+}
 
 /** Which of several databases one is. */
 export interface Place {
