@@ -1,10 +1,12 @@
 // npm run bench -- NAME [--OPTION VALUE …]: one question each, see the first line of each file.
 import { type Runnable, runByName } from '../test/support/command-line.ts';
 import type { Given } from '../test/support/given.ts';
+import { capacity } from './capacity.ts';
 import { create } from './create.ts';
 import { createBatch } from './create-batch.ts';
 import { drain } from './drain.ts';
 import { freeze } from './freeze.ts';
+import { growth } from './growth.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { lateness } from './lateness.ts';
@@ -59,6 +61,27 @@ const benches: Readonly<Record<string, Runnable>> = {
   mixed: {
     defaults: { engine: 'sqlite', timers: '100000', rounds: '5', seconds: '20', results: 'bench/results' },
     run: (given) => mixed({ ...framed(given), timers: given.number('timers'), seconds: given.number('seconds') }),
+  },
+  capacity: {
+    defaults: { engine: 'sqlite', timers: '10000000', rounds: '5', seconds: '10', results: 'bench/results' },
+    run: (given) => capacity({ ...framed(given), timers: given.number('timers'), seconds: given.number('seconds') }),
+  },
+  growth: {
+    defaults: {
+      engine: 'postgres',
+      to: '1000000',
+      timers: '50000',
+      rounds: '5',
+      seconds: '5',
+      results: 'bench/results',
+    },
+    run: (given) =>
+      growth({
+        ...framed(given),
+        to: given.number('to'),
+        timers: given.number('timers'),
+        seconds: given.number('seconds'),
+      }),
   },
   idle: {
     defaults: { engine: 'sqlite', timers: '1000000', rounds: '5', seconds: '30', results: 'bench/results' },

@@ -8,11 +8,15 @@ import type { ApiApp } from './http.ts';
  */
 export function requireKnownHost(app: ApiApp, names: readonly string[]): void {
   const known = new Set(['localhost', '[::1]', ...names.map((name) => name.toLowerCase())]);
+  // Almost every request repeats it.
+  let acceptedLast: string | undefined;
   app.addHook('onRequest', (request, _reply, done) => {
     const { host } = request.headers;
-    if (host === undefined) return done();
+    if (host === undefined || host === acceptedLast) return done();
     const name = host.replace(/:\d*$/, '').toLowerCase();
-    done(known.has(name) || loopback.test(name) ? undefined : misdirected());
+    if (!known.has(name) && !loopback.test(name)) return done(misdirected());
+    acceptedLast = host;
+    done();
   });
 }
 

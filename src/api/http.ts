@@ -103,11 +103,11 @@ const largeBodiesBytesMax = 64 * 1024 * 1024;
 export function boundLargeBodies(app: ApiApp): void {
   let arrived = 0;
   app.addHook('preParsing', (request, reply, payload, done) => {
-    const { bodyLimit } = request.routeOptions;
     const chunked = request.headers['transfer-encoding'] !== undefined;
     const declared = Number(request.headers['content-length'] ?? 0);
     // What is too large is refused by its own rule.
-    if (!chunked && !(declared > largeBodyBytes && declared <= bodyLimit)) return done(null, payload);
+    if (!chunked && !(declared > largeBodyBytes && declared <= request.routeOptions.bodyLimit))
+      return done(null, payload);
     const full = () => new PunctualError('overloaded', { message: bodiesFull });
     if (arrived + declared > largeBodiesBytesMax) return done(full());
     let own = 0;

@@ -49,19 +49,22 @@ const unitMs = { hours: 3_600_000, minutes: 60_000, seconds: 1_000 } as const;
 const units = ['hours', 'minutes', 'seconds'] as const;
 
 function fromUnits(when: When, nowMs: number, rules: DueRules): Due {
-  const used = units.flatMap((name) => (when[name] === undefined ? [] : [{ name, count: when[name] }]));
-  // Written so that NaN is refused as well.
-  const wrong = used.filter(({ count }) => !(Number.isInteger(count) && count >= 0));
-  if (wrong.length > 0) {
-    return {
-      faults: wrong.map(({ name }) => ({ pointer: `/${name}`, detail: 'must be a whole number, 0 or more' })),
-    };
-  }
-  const parts = used.map(({ name, count }) => ({ name, ms: count * unitMs[name] }));
-  const delayMs = parts.reduce((sum, { ms }) => sum + ms, 0);
+  const faults: Fault[] = [];
+  let delayMs = 0;
   // If it is too long, the longest part is to blame.
-  const longest = parts.reduce((longer, part) => (part.ms > longer.ms ? part : longer));
-  return within(nowMs + delayMs, nowMs, { pointer: `/${longest.name}`, rules });
+  let longest: { readonly name: string; readonly ms: number } | undefined;
+  for (const name of units) {
+    const count = when[name];
+    if (count === undefined) continue;
+    // Written so that NaN is refused as well.
+    if (!(Number.isInteger(count) && count >= 0))
+      faults.push({ pointer: `/${name}`, detail: 'must be a whole number, 0 or more' });
+    const ms = count * unitMs[name];
+    delayMs += ms;
+    if (longest === undefined || ms > longest.ms) longest = { name, ms };
+  }
+  if (faults.length > 0) return { faults };
+  return within(nowMs + delayMs, nowMs, { pointer: `/${longest?.name}`, rules });
 }
 
 function waysUsed(when: When): string[] {

@@ -164,7 +164,7 @@ function parseBody(body: unknown, rules: RequestRules, faults: Fault[]): string 
 function parseUrl(text: string, rules: RequestRules, faults: Fault[]): string {
   const url = URL.parse(text);
   // A fragment is never sent (RFC 9110, section 7.1).
-  if (url) url.hash = '';
+  if (url && text.includes('#')) url.hash = '';
   const detail = urlFault(text, url, rules.urlCharsMax);
   if (detail === undefined) return url!.href;
   faults.push({ pointer: '/url', detail });
