@@ -9,5 +9,5 @@ export async function createRate(services: readonly string[], seconds: number): 
   const answered = await Promise.all(
     services.map((service) => ask({ url: `${service}/timers`, connections: each, seconds, script })),
   );
-  return answered.reduce((sum, { perSecond }) => sum + perSecond, 0);
+  return Math.round(answered.reduce((sum, { perSecond }) => sum + perSecond, 0));
 }

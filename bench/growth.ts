@@ -1,0 +1,153 @@
+// What do a backlog and more processes do to the rates? npm run bench -- growth --engine postgres
+import type { FleetPlan } from '../test/support/fleet-plan.ts';
+import type { Report } from '../test/support/report.ts';
+import type { Lines } from './support/chart.ts';
+import { type Contestant, hold, type Standings } from './support/contest.ts';
+import { CountingReceiver } from './support/counting-receiver.ts';
+import { createRate } from './support/create-rate.ts';
+import { withClient } from './support/database-client.ts';
+import { fill, overdue, waiting } from './support/fill.ts';
+import { publish } from './support/outcome.ts';
+import { type Engine, type Home, startPunctual, withHomes } from './support/punctual.ts';
+import { tidy } from './support/tidy.ts';
+
+export interface GrowthOptions {
+  readonly engine: Engine;
+  /** The largest backlog. */
+  readonly to: number;
+  /** Overdue each time: so many are fired to see how fast. */
+  readonly timers: number;
+  readonly rounds: number;
+  /** How long timers are created each time to see how fast. */
+  readonly seconds: number;
+  readonly results: string;
+}
+
+/** What the rates are measured of. Each process is API and controller. */
+interface Setup {
+  readonly databases: number;
+  readonly processes: number;
+  /** Timers that wait beside those that are fired and created. */
+  readonly backlog: number;
+}
+
+const backlogs = [0, 10_000, 100_000, 1_000_000, 10_000_000];
+const sizes = [1, 2, 3];
+const warmUpSeconds = 1;
+
+/** Each setup anew in every round, so that nothing but its backlog is in its databases. */
+export async function growth({ to, rounds, results, ...work }: GrowthOptions): Promise<Report> {
+  const { engine } = work;
+  const faults: string[] = [];
+  const within = backlogs.filter((backlog) => backlog <= to);
+  // A file takes one process, and is not one of several databases.
+  const grows = engine !== 'sqlite';
+  const setups = [...within.map(beside), ...(grows ? [...sizes.map(sharing), ...sizes.map(apiece)] : [])];
+  // Of each kind, the first is the same: one process on one database without a backlog.
+  const unlike = new Map(setups.map((setup) => [nameOf(setup), setup])).values();
+  const contestants = [...unlike].map((setup) => measuring(setup, { ...work, faults }));
+  const standings = await hold(contestants, { rounds, warmUps: 0 });
+  const charts = [backlogChart(standings, { engine, within }), ...(grows ? sizeCharts(standings, engine) : [])];
+  return publish({ name: `growth-${engine}`, standings, targets: [], charts, faults }, results);
+}
+
+function beside(backlog: number): Setup {
+  return { databases: 1, processes: 1, backlog };
+}
+
+/** More processes on one database. */
+function sharing(processes: number): Setup {
+  return { databases: 1, processes, backlog: 0 };
+}
+
+/** As many databases as processes: shards, of which every process has all. */
+function apiece(processes: number): Setup {
+  return { databases: processes, processes, backlog: 0 };
+}
+
+function nameOf({ databases, processes, backlog }: Setup): string {
+  return `processes ${processes}, databases ${databases}, waiting ${backlog.toLocaleString('en')}`;
+}
+
+interface Work extends Pick<GrowthOptions, 'engine' | 'timers' | 'seconds'> {
+  readonly faults: string[];
+}
+
+function measuring(setup: Setup, work: Work): Contestant {
+  const round = () => withHomes(work.engine, setup.databases, (homes) => measure(setup, homes, work));
+  return { name: nameOf(setup), round };
+}
+
+async function measure(setup: Setup, homes: readonly Home[], { engine, timers, seconds, faults }: Work) {
+  await using leaving = new AsyncDisposableStack();
+  const each = Math.ceil(timers / homes.length);
+  const receiver = await CountingReceiver.start(each * homes.length);
+  leaving.defer(() => receiver.close());
+  for (const shard of homes.keys()) await fillOne(homes, { shard, each, backlog: setup.backlog, receiver });
+  const databaseUrl = homes.map((home) => home.databaseUrl).join(',');
+  const fleet = await startPunctual({ engine, databaseUrl }, planOf(setup));
+  leaving.defer(() => fleet.end());
+  await receiver.until(each * homes.length);
+  faults.push(...(await receiver.faults(nameOf(setup))));
+  await createRate(fleet.urls('serve'), warmUpSeconds);
+  return { firedPerSecond: receiver.perSecond, createdPerSecond: await createRate(fleet.urls('serve'), seconds) };
+}
+
+interface Share {
+  readonly shard: number;
+  /** Overdue, in each shard. */
+  readonly each: number;
+  readonly backlog: number;
+  readonly receiver: CountingReceiver;
+}
+
+async function fillOne(homes: readonly Home[], { shard, each, backlog, receiver }: Share): Promise<void> {
+  const { engine, databaseUrl } = homes[shard]!;
+  const place = { shard, shards: homes.length };
+  await fill(databaseUrl, backlog, waiting, place);
+  const due = overdue(each, (number) => ({ url: receiver.url(shard * each + number) }));
+  await fill(databaseUrl, each, due, place);
+  if (engine !== 'sqlite') await withClient(engine, databaseUrl, (ask) => tidy(engine, ask));
+}
+
+function planOf({ processes }: Setup): FleetPlan {
+  return Object.fromEntries(Array.from({ length: processes }, (_, at) => [`serve-${at + 1}`, 'serve']));
+}
+
+const unit = 'timers per second, medians';
+/** The figures by what is said of the timers. */
+const figures = { created: 'createdPerSecond', fired: 'firedPerSecond' };
+
+function backlogChart(
+  standings: Standings,
+  { engine, within }: { readonly engine: Engine; readonly within: readonly number[] },
+): Lines {
+  const setups = within.map(beside);
+  const series = Object.entries(figures).map(([done, figure]) => [done, mediansOf(standings, setups, figure)]);
+  return {
+    kind: 'lines',
+    title: `Timers created and fired beside a backlog, ${engine}`,
+    unit,
+    over: 'timers waiting',
+    labels: within.map((backlog) => backlog.toLocaleString('en')),
+    series: Object.fromEntries(series),
+  };
+}
+
+function sizeCharts(standings: Standings, engine: Engine): Lines[] {
+  return Object.entries(figures).map(([done, figure]) => ({
+    kind: 'lines',
+    title: `Timers ${done} by more processes, ${engine}`,
+    unit,
+    over: 'processes, each API and controller',
+    labels: sizes.map(String),
+    series: {
+      'one database': mediansOf(standings, sizes.map(sharing), figure),
+      'a database for each process': mediansOf(standings, sizes.map(apiece), figure),
+    },
+  }));
+}
+
+function mediansOf(standings: Standings, setups: readonly Setup[], figure: string): (number | undefined)[] {
+  return setups.map((setup) => standings[nameOf(setup)]?.[figure]?.median);
+}
