@@ -74,29 +74,45 @@ const inThousands = { formatter: (value: number) => value.toLocaleString('en') }
 const labelOf = ({ value }: { readonly value: number }) => value.toLocaleString('en');
 
 function bars({ labels, series }: Bars): object {
+  const highest = Object.values(series).flatMap((spreads) =>
+    spreads.flatMap((spread, at) => (spread ? [[spread.max, labels[at]!]] : [])),
+  );
   return {
     grid: { left: 24, right: 72, top: headPx, bottom: 12, containLabel: true },
     xAxis: { type: 'value', min: 0, axisLabel: inThousands },
     yAxis: { type: 'category', data: [...labels], inverse: true },
-    series: Object.entries(series).map(([name, spreads]) => ({
-      name,
-      type: 'bar',
-      barMaxWidth: 18,
-      label: { show: true, position: 'right', formatter: labelOf },
-      data: spreads.map((spread) => spread?.median ?? null),
-      markLine: {
-        symbol: ['none', 'none'],
-        silent: true,
-        label: { show: false },
-        lineStyle: { type: 'solid', color: '#0f172a', width: 1 },
-        data: spreads.flatMap((spread, at) => (spread ? [rangeOf(spread, labels[at]!)] : [])),
-      },
-    })),
+    series: [
+      ...Object.entries(series).map(([name, spreads]) => barsOfSeries(name, spreads, labels)),
+      // Nothing to be seen, but the axis reaches as far: a range that ends beyond it is not drawn at all.
+      { type: 'scatter', symbolSize: 0, silent: true, data: highest },
+    ],
   };
 }
 
-function rangeOf({ min, max }: Spread, label: string): object[] {
-  return [{ coord: [min, label] }, { coord: [max, label] }];
+function barsOfSeries(name: string, spreads: readonly (Spread | undefined)[], labels: readonly string[]): object {
+  return {
+    name,
+    type: 'bar',
+    barMaxWidth: 18,
+    label: { position: 'right', formatter: labelOf },
+    data: spreads.map((spread) => spread && { value: spread.median, label: { show: !isRange(spread) } }),
+    markLine: {
+      symbol: ['none', 'none'],
+      silent: true,
+      // The median: behind the line, which would strike it out beside the bar.
+      label: { show: true, position: 'end', formatter: '{b}' },
+      lineStyle: { type: 'solid', color: '#0f172a', width: 1 },
+      data: spreads.flatMap((spread, at) => (spread && isRange(spread) ? [rangeOf(spread, labels[at]!)] : [])),
+    },
+  };
+}
+
+function isRange({ min, max }: Spread): boolean {
+  return min < max;
+}
+
+function rangeOf({ median, min, max }: Spread, label: string): object[] {
+  return [{ name: median.toLocaleString('en'), coord: [min, label] }, { coord: [max, label] }];
 }
 
 function lines({ labels, over, series }: Lines): object {
