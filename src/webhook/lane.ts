@@ -257,13 +257,14 @@ export class Lane {
 
   /**
    * There is no room: the call comes again behind those that are queued, as fast as the receiver has been taking them lately. That may be
-   * faster than the lanes' shared pace, since what comes at a receiver's own pace is sent and not only claimed and released.
+   * faster than the lanes' shared pace, since what comes at a receiver's own pace is sent and not only claimed and released. It comes
+   * within a second: what the rate says may have been due to a moment in which this process itself was slow, and then nothing else waits.
    */
   #full(now: number): Postponed {
     const { fairMs } = this.#turns;
     const msPerCall = this.#msPerCall(now) ?? fairMs;
     const spacingMs = Math.min(msPerCall, Math.max(spacingMsMax, fairMs));
-    const earliestAt = now + Math.min(Math.max(this.queue.length * msPerCall, turnMsMin), turnMsMax);
+    const earliestAt = now + Math.min(Math.max(this.queue.length * msPerCall, turnMsMin), slowAfterMs);
     if (!this.#tokens) return postponed('lane_full', this.#turns.next(now, earliestAt, spacingMs));
     const tokenAt = now + this.#tokens.waitMs(now, this.queue.length + 1) - tokenAheadMs;
     const rateSpacingMs = Math.max(spacingMs, this.#tokens.msPerToken);

@@ -418,6 +418,18 @@ describe('a full lane', () => {
     assert.deepEqual(answer, { kind: 'postponed', untilAt: clock.monotonic() + 250, because: 'lane_full' });
   });
 
+  test('has the first of what it gives back come again within a second, however slow the receiver seemed', async () => {
+    const { clock, network, dispatch } = setUp();
+    // 71 a second, of which hundreds are queued: by that rate the queue takes four seconds and more.
+    network.answer = () => ({ afterMs: 900 });
+    const answers: Awaited<ReturnType<typeof dispatch>>[] = [];
+    for (let call = 0; call < 1_000; call++) void dispatch().then((answer) => answers.push(answer));
+    while (!answers.some(({ kind }) => kind === 'postponed')) await clock.advance(50);
+    const turns = answers.flatMap((answer) => (answer.kind === 'postponed' ? [answer.untilAt] : []));
+    assert.ok(turns.length > 200);
+    assert.ok(Math.min(...turns) <= clock.monotonic() + 1_000, `in ${Math.min(...turns) - clock.monotonic()} ms`);
+  });
+
   test('gives back what a slow receiver would keep waiting for seconds', async () => {
     const { clock, network, lanes, dispatch, kinds } = setUp();
     network.answer = () => ({ afterMs: 400 });
