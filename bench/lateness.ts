@@ -2,14 +2,18 @@
 import type { Report } from '../test/support/report.ts';
 import { type Contestant, hold, type Standings } from './support/contest.ts';
 import { atMost, publish, type Target } from './support/outcome.ts';
+import { startPeer } from './support/peer-process.ts';
+import { peersOf, startPeerDatabase } from './support/peers.ts';
 import { startProgram } from './support/program.ts';
-import { apart, type Engine, startPunctual, together, withHome } from './support/punctual.ts';
+import { apart, type Engine, startPunctual, together, withHomes } from './support/punctual.ts';
 import { latenessFaults, steadyLateness } from './support/steady-lateness.ts';
 
 export interface LatenessOptions {
   readonly engine: Engine;
   readonly rounds: number;
   readonly seconds: number;
+  /** See `peersOf`. */
+  readonly peers: string;
   readonly results: string;
 }
 
@@ -20,18 +24,27 @@ const rates = [
 ] as const;
 
 /** Beside a program that stores nothing; API and controller in one process, and on a server in two as well. */
-export function lateness({ engine, rounds, seconds, results }: LatenessOptions): Promise<Report> {
-  return withHome(engine, async (home) => {
+export function lateness({ engine, rounds, seconds, peers, results }: LatenessOptions): Promise<Report> {
+  const plans = engine === 'sqlite' ? { Punctual: together } : { Punctual: together, 'Punctual, apart': apart };
+  // A home for each: controllers would take each other's timers.
+  return withHomes(engine, Object.keys(plans).length, async (homes) => {
     await using leaving = new AsyncDisposableStack();
     const faults: string[] = [];
     const bare = await startProgram('limits/bare-timer.ts');
     leaving.defer(() => bare.end());
-    const contestants = [late('bare program', bare.url, { seconds, faults })];
-    const plans = engine === 'sqlite' ? { Punctual: together } : { Punctual: together, 'Punctual, apart': apart };
-    for (const [name, plan] of Object.entries(plans)) {
-      const fleet = await startPunctual(home, plan);
+    const contestants = [late('bare program', bare.url, { rates, seconds, faults })];
+    for (const [at, [name, plan]] of Object.entries(plans).entries()) {
+      const fleet = await startPunctual(homes[at]!, plan);
       leaving.defer(() => fleet.end());
-      contestants.push(late(name, fleet.url(Object.keys(plan)[0]!), { seconds, faults }));
+      contestants.push(late(name, fleet.url(Object.keys(plan)[0]!), { rates, seconds, faults }));
+    }
+    for (const name of peersOf(peers, engine)) {
+      const database = await startPeerDatabase(name);
+      leaving.defer(() => database.stop());
+      const peer = await startPeer(name, 'serve', { databaseUrl: database.url });
+      leaving.defer(() => peer.end());
+      // Not all of them can create more in a second.
+      contestants.push(late(name, peer.url, { rates: rates.slice(0, 1), seconds, faults }));
     }
     const standings = await hold(contestants, { rounds });
     return publish(
@@ -78,7 +91,13 @@ function targets(engine: Engine, standings: Standings): Target[] {
   ];
 }
 
-function late(name: string, service: string, { seconds, faults }: { seconds: number; faults: string[] }): Contestant {
+interface Late {
+  readonly rates: readonly { readonly perSecond: number }[];
+  readonly seconds: number;
+  readonly faults: string[];
+}
+
+function late(name: string, service: string, { rates, seconds, faults }: Late): Contestant {
   return {
     name,
     async round() {
@@ -92,7 +111,8 @@ function late(name: string, service: string, { seconds, faults }: { seconds: num
           [`maxMs${perSecond}`]: max,
           [`createMsMax${perSecond}`]: createMsMax,
         });
-        if (name !== 'bare program') faults.push(...latenessFaults(`${name} at ${perSecond}/s`, report));
+        // What others promise is theirs to say.
+        if (name.startsWith('Punctual')) faults.push(...latenessFaults(`${name} at ${perSecond}/s`, report));
       }
       return figures;
     },

@@ -99,9 +99,10 @@ const benches: Readonly<Record<string, Runnable>> = {
       }),
   },
   lateness: {
-    defaults: { engine: 'sqlite', rounds: '5', seconds: '20', results: 'bench/results' },
+    defaults: { engine: 'sqlite', rounds: '5', seconds: '20', peers: 'usual', results: 'bench/results' },
     run: (given) =>
       lateness({
+        peers: given.text('peers'),
         engine: given.oneOf('engine', engines),
         rounds: given.number('rounds'),
         seconds: given.number('seconds'),
