@@ -6,9 +6,11 @@ const loopback = '127.0.0.1';
 const schema = {
   body: {
     type: 'object',
-    required: ['delay', 'url'],
+    required: ['url'],
+    oneOf: [{ required: ['delay'] }, { required: ['seconds'] }],
     additionalProperties: false,
     properties: {
+      seconds: { type: 'number', minimum: 0, maximum: 3_153_600_000 },
       delay: { type: 'string', pattern: '^\\d{1,12}(ms|s|m|h|d)$' },
       url: { type: 'string', format: 'uri', pattern: '^https?://', maxLength: 2_048 },
     },
@@ -19,16 +21,14 @@ const schema = {
   },
 } as const;
 
-interface Body {
-  readonly delay: string;
-  readonly url: string;
-}
+/** One of the ways in which Punctual is told when a timer is due, or the other. */
+type Body = { readonly url: string } & ({ readonly delay: string } | { readonly seconds: number });
 
 /** What a service over the queue would be at the least: `POST /timers`, as Punctual's, on a free port. */
 export async function startApi(queue: PeerQueue): Promise<{ readonly url: string; close(): Promise<void> }> {
   const app = Fastify();
   app.post<{ Body: Body }>('/timers', { schema }, async ({ body }, reply) => {
-    const delayMs = delayMsOf(body.delay);
+    const delayMs = 'seconds' in body ? Math.round(body.seconds * 1_000) : delayMsOf(body.delay);
     const dueAt = Date.now() + delayMs;
     const id = await queue.create({ url: body.url, delayMs });
     reply.code(201);
