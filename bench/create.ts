@@ -1,6 +1,7 @@
 // How many timers a second can be created, one by one? npm run bench -- create --engine sqlite
 import type { Report } from '../test/support/report.ts';
 import type { PeerName } from './peers/peer.ts';
+import { barsOf } from './support/chart.ts';
 import { type Contestant, type Figures, hold, type Standings } from './support/contest.ts';
 import { atLeast, publish, type Target } from './support/outcome.ts';
 import { startPeer } from './support/peer-process.ts';
@@ -46,18 +47,11 @@ export function create({ engine, rounds, seconds, peers, results }: CreateOption
         standings,
         targets: connectionCounts.flatMap((count) => targets(engine, count, standings)),
         charts: [
-          {
-            kind: 'bars',
+          barsOf(standings, {
             title: `Timers created, ${engine}`,
             unit: 'per second; the line goes from the lowest to the highest round',
-            labels: Object.keys(standings),
-            series: Object.fromEntries(
-              connectionCounts.map((count) => [
-                `${count} connections`,
-                Object.values(standings).map((figures) => figures[`perSecond${count}`]),
-              ]),
-            ),
-          },
+            figures: Object.fromEntries(connectionCounts.map((count) => [`${count} connections`, `perSecond${count}`])),
+          }),
         ],
       },
       results,

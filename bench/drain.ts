@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Delivery } from '../src/timer/timer.ts';
 import type { Report } from '../test/support/report.ts';
 import type { PeerName } from './peers/peer.ts';
+import { barsOf } from './support/chart.ts';
 import { type Contestant, hold } from './support/contest.ts';
 import { CountingReceiver } from './support/counting-receiver.ts';
 import { fill, overdue } from './support/fill.ts';
@@ -49,13 +50,11 @@ export async function drain({ engine, timers, rounds, peers, results }: DrainOpt
         atLeast('at-most-once, share of at-least-once', 0.8, perSecond('Punctual, at-most-once') / ours),
       ],
       charts: [
-        {
-          kind: 'bars',
+        barsOf(standings, {
           title: `${timers.toLocaleString('en')} overdue timers, ${engine}`,
-          unit: 'calls per second, from the first to the last; the line goes from the lowest to the highest round',
-          labels: Object.keys(standings),
-          series: { 'calls per second': Object.values(standings).map((figures) => figures.perSecond) },
-        },
+          unit: 'from the first call to the last; the line goes from the lowest to the highest round',
+          figures: { 'calls per second': 'perSecond' },
+        }),
       ],
       faults,
     },

@@ -1,5 +1,6 @@
 // How late are timers that are created all the time, some of them due at once? npm run bench -- lateness --engine sqlite
 import type { Report } from '../test/support/report.ts';
+import { barsOf } from './support/chart.ts';
 import { type Contestant, hold, type Standings } from './support/contest.ts';
 import { atMost, publish, type Target } from './support/outcome.ts';
 import { startPeer } from './support/peer-process.ts';
@@ -52,18 +53,13 @@ export function lateness({ engine, rounds, seconds, peers, results }: LatenessOp
         name: `lateness-${engine}`,
         standings,
         targets: targets(engine, standings),
-        charts: rates.map(({ perSecond }) => ({
-          kind: 'bars',
-          title: `Lateness at ${perSecond.toLocaleString('en')} timers a second, ${engine}`,
-          unit: 'milliseconds from the due time to the arrival; the line goes from the lowest to the highest round',
-          labels: Object.keys(standings),
-          series: Object.fromEntries(
-            ['p50', 'p99'].map((percentile) => [
-              percentile,
-              Object.values(standings).map((figures) => figures[`${percentile}Ms${perSecond}`]),
-            ]),
-          ),
-        })),
+        charts: rates.map(({ perSecond }) =>
+          barsOf(standings, {
+            title: `Lateness at ${perSecond.toLocaleString('en')} timers a second, ${engine}`,
+            unit: 'milliseconds from the due time to the arrival; the line goes from the lowest to the highest round',
+            figures: { p50: `p50Ms${perSecond}`, p99: `p99Ms${perSecond}` },
+          }),
+        ),
         faults,
       },
       results,
