@@ -20,8 +20,6 @@ export class Writer {
   readonly #settlements: Batcher<HeldSettlement, HoldResult>;
   readonly #releases: Batcher<Release, HoldResult>;
   readonly #begins: Batcher<Hold, HoldResult>;
-  #writing = 0;
-  #whenIdle: (() => void)[] = [];
 
   constructor({ store, clock, health, settings }: WriterParts) {
     const limits = {
@@ -37,12 +35,12 @@ export class Writer {
 
   /** Writes what became of an attempt. Throws only for a write that the store refuses for good. */
   settle(settlement: HeldSettlement): Promise<HoldResult> {
-    return this.#track(this.#settlements.add(settlement));
+    return this.#settlements.add(settlement);
   }
 
   /** Gives a timer back unsent. Throws as `settle`. */
   release(release: Release): Promise<HoldResult> {
-    return this.#track(this.#releases.add(release));
+    return this.#releases.add(release);
   }
 
   /** Marks a call as about to be sent. One try only: without the mark nothing is sent. */
@@ -57,16 +55,6 @@ export class Writer {
 
   /** Resolves when nothing waits to be written. */
   async idle(): Promise<void> {
-    if (this.#writing > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-  }
-
-  async #track<T>(write: Promise<T>): Promise<T> {
-    this.#writing += 1;
-    try {
-      return await write;
-    } finally {
-      this.#writing -= 1;
-      if (this.#writing === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
-    }
+    await Promise.all([this.#settlements.idle(), this.#releases.idle()]);
   }
 }

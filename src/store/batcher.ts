@@ -33,6 +33,7 @@ export class Batcher<T, R> {
   #queuedItems = 0;
   #queuedBytes = 0;
   #running = false;
+  #whenIdle: (() => void)[] = [];
   #stopWatch: (() => void) | undefined;
 
   constructor(options: BatcherOptions<T, R>) {
@@ -45,24 +46,32 @@ export class Batcher<T, R> {
   }
 
   /** Resolves with the item's result once its batch is committed. Throws `overloaded`, or what `run` threw. */
-  async add(item: T): Promise<R> {
-    const [result] = await this.addAll([item]);
-    return result as R;
+  add(item: T): Promise<R> {
+    return new Promise((resolve, reject) => this.#enqueue([item], ([result]) => resolve(result as R), reject));
   }
 
   /** As `add`, for items that must share one commit. */
   addAll(items: readonly T[]): Promise<R[]> {
+    return new Promise((resolve, reject) => this.#enqueue(items, resolve, reject));
+  }
+
+  /** Resolves when nothing waits or is being committed. */
+  async idle(): Promise<void> {
+    if (this.#running) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  #enqueue(items: readonly T[], resolve: Entry<T, R>['resolve'], reject: Entry<T, R>['reject']): void {
     const { clock, queuedBytes } = this.#options;
     const bytes = queuedBytes ? items.reduce((sum, item) => sum + queuedBytes.of(item), 0) : 0;
-    if (!this.#hasRoom(items.length, bytes)) return Promise.reject(new PunctualError('overloaded'));
-    const done = new Promise<R[]>((resolve, reject) => {
-      this.#queue.push({ items, bytes, since: clock.monotonic(), resolve, reject });
-    });
+    if (!this.#hasRoom(items.length, bytes)) {
+      reject(new PunctualError('overloaded'));
+      return;
+    }
+    this.#queue.push({ items, bytes, since: clock.monotonic(), resolve, reject });
     this.#queuedItems += items.length;
     this.#queuedBytes += bytes;
     if (this.#running) this.#watch();
     else void this.#runAll();
-    return done;
   }
 
   /** An entry that is larger than the whole queue is taken when nothing else waits. */
@@ -91,6 +100,7 @@ export class Batcher<T, R> {
       }
     }
     this.#running = false;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   #takeBatch(): Entry<T, R>[] {

@@ -106,3 +106,20 @@ test('past the bytes that may wait an item is refused, but a single large one is
   void batcher.add(1_000);
   assert.equal(batcher.length, 1);
 });
+
+test('it is idle when nothing waits and nothing is being committed', async () => {
+  const { batcher, batches } = setUp();
+  await batcher.idle();
+  let idle = false;
+  void batcher.add(1);
+  void batcher.add(2);
+  void batcher.idle().then(() => {
+    idle = true;
+  });
+  batches[0]!.end();
+  await settlePromises();
+  assert.equal(idle, false);
+  batches[1]!.end();
+  await settlePromises();
+  assert.equal(idle, true);
+});
