@@ -74,6 +74,8 @@ export class Lane {
   readonly #turns: Turns;
   #inFlight = 0;
   #onWire = 0;
+  /** So many calls it may have in flight, as it was told last. */
+  #slots = 1;
   /** Since then at least one call has been on the wire and none has come back. */
   #quietSinceAt = 0;
   #slowedUntil = 0;
@@ -113,6 +115,7 @@ export class Lane {
   /** Whether a new call may queue up: as an ordinary call, as the breaker's probe, or not now. */
   admit(now: number, room: Room): 'yes' | 'probe' | Postponed {
     this.#usedAt = now;
+    this.#slots = room.slots;
     if (now < this.#slowedUntil) return this.#slowed(now);
     if (this.#isHung(now, room.slots)) return this.#hung(now);
     if (this.#isFull(now, room.queue)) return this.#full(now);
@@ -141,7 +144,7 @@ export class Lane {
   sending(now: number): void {
     if (this.#onWire === 0) this.#quietSinceAt = now;
     this.#onWire++;
-    this.#completions.resume(now);
+    this.#completions.taken(this.#onWire, now);
   }
 
   /** The call that was being sent never left; `dropped` follows. */
@@ -182,6 +185,7 @@ export class Lane {
 
   /** Now and then: sends back what would wait too long. Returns how many calls that were. */
   thin(now: number, slots: number): number {
+    this.#slots = slots;
     if (this.#isHung(now, slots)) return this.postponeBeyond(0, () => this.#hung(now));
     if (!this.#isSlow(now)) return 0;
     const kept = this.#waitsMs(now) < queueStuckMs ? this.#sendableWithin(queueWaitMsMax, now) : 0;
@@ -209,7 +213,7 @@ export class Lane {
 
   #offWire(now: number): void {
     this.#onWire--;
-    if (this.#onWire === 0) this.#completions.pause(now);
+    this.#completions.taken(this.#onWire, now);
   }
 
   #letGo(waiting: Waiting): void {
@@ -237,7 +241,7 @@ export class Lane {
 
   /** How many calls are sent within `ms`: by the rate measured, but at least once more as many as now. A fresh lane has no rate yet. */
   #sendableWithin(ms: number, now: number): number {
-    const byReceiver = Math.max(this.#inFlight, Math.ceil(this.#completions.perMs(now) * ms));
+    const byReceiver = Math.max(this.#inFlight, Math.ceil(this.#perMs(now) * ms));
     return Math.min(byReceiver, this.#tokensWithin(ms, now));
   }
 
@@ -298,10 +302,14 @@ export class Lane {
     return this.#turns.ahead(now, earliestAt);
   }
 
-  /** How the receiver has been taking calls lately; undefined when it never had the time to. */
+  /** How the receiver would take calls with all slots in use, as it has been taking them lately; undefined when it never had the time to. */
   #msPerCall(now: number): number | undefined {
-    const perMs = this.#completions.perMs(now);
+    const perMs = this.#perMs(now);
     return perMs > 0 ? 1 / perMs : undefined;
+  }
+
+  #perMs(now: number): number {
+    return this.#completions.perMs(now) * this.#slots;
   }
 }
 

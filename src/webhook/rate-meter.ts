@@ -2,43 +2,41 @@
 const memoryMs = 1_000;
 
 /**
- * How often something happens while it is worked at: an exponentially decayed count of events over the decayed time of work. It is right
- * from the first event on, recent ones weigh most, a standstill shows within a second or two, and idle time changes nothing.
+ * How many calls one place on the wire completes in a millisecond: an exponentially decayed count over the decayed time that places were
+ * taken (Little's law: places times this is what all of them complete). So it is right however few are taken, from the first completion
+ * on; recent ones weigh most, a standstill shows within a second or two, and idle time changes nothing.
  */
 export class RateMeter {
   #count = 0;
-  #workMs = 0;
-  /** Up to when the two are decayed; null while there is no work. */
-  #workingSince: number | null = null;
+  #placeMs = 0;
+  #taken = 0;
+  /** Up to when the two are decayed. */
+  #at = 0;
 
-  /** Work begins at `now`, in milliseconds. */
-  resume(now: number): void {
-    this.#workingSince ??= now;
-  }
-
-  /** Work ends. */
-  pause(now: number): void {
+  /** From `now` on, in milliseconds, so many places are taken. */
+  taken(places: number, now: number): void {
     this.#decay(now);
-    this.#workingSince = null;
+    this.#taken = places;
   }
 
-  /** Counts one event. */
+  /** Counts one completion. */
   mark(now: number): void {
     this.#decay(now);
     this.#count++;
   }
 
-  /** Events per millisecond of work. */
+  /** Completions per millisecond and place. */
   perMs(now: number): number {
     this.#decay(now);
-    return this.#workMs > 0 ? this.#count / this.#workMs : 0;
+    return this.#placeMs > 0 ? this.#count / this.#placeMs : 0;
   }
 
   #decay(now: number): void {
-    if (this.#workingSince === null) return;
-    const kept = Math.exp((this.#workingSince - now) / memoryMs);
-    this.#count *= kept;
-    this.#workMs = this.#workMs * kept + memoryMs * (1 - kept);
-    this.#workingSince = now;
+    if (this.#taken > 0) {
+      const kept = Math.exp((this.#at - now) / memoryMs);
+      this.#count *= kept;
+      this.#placeMs = this.#placeMs * kept + this.#taken * memoryMs * (1 - kept);
+    }
+    this.#at = now;
   }
 }

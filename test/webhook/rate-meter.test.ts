@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RateMeter } from '../../src/webhook/rate-meter.ts';
 
-/** Works from `fromMs` for `forMs` at an even rate. */
-function work(meter: RateMeter, { fromMs, forMs, perMs }: { fromMs: number; forMs: number; perMs: number }): number {
-  meter.resume(fromMs);
+interface Work {
+  readonly fromMs: number;
+  readonly forMs: number;
+  readonly perMs: number;
+  readonly places?: number;
+}
+
+/** Works from `fromMs` for `forMs` at an even rate of all places together. */
+function work(meter: RateMeter, { fromMs, forMs, perMs, places = 1 }: Work): number {
+  meter.taken(places, fromMs);
   for (let n = 1; n <= forMs * perMs; n++) meter.mark(fromMs + n / perMs);
   return fromMs + forMs;
 }
@@ -22,10 +29,18 @@ test('the rate is right after a few milliseconds of work already', () => {
   near(meter.perMs(end), 9);
 });
 
+test('the rate is that of one place, however many are taken', () => {
+  const meter = new RateMeter();
+  const alone = work(meter, { fromMs: 0, forMs: 3_000, perMs: 0.1 });
+  near(meter.perMs(alone), 0.1);
+  const together = work(meter, { fromMs: alone, forMs: 3_000, perMs: 6.4, places: 64 });
+  near(meter.perMs(together), 0.1);
+});
+
 test('idle time changes nothing', () => {
   const meter = new RateMeter();
   const end = work(meter, { fromMs: 0, forMs: 500, perMs: 2 });
-  meter.pause(end);
+  meter.taken(0, end);
   near(meter.perMs(end + 3_600_000), 2);
 });
 
