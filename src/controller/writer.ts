@@ -55,6 +55,9 @@ export class Writer {
 
   /** Resolves when nothing waits to be written. */
   async idle(): Promise<void> {
-    await Promise.all([this.#settlements.idle(), this.#releases.idle()]);
+    // While one was waited for, more may have come to the other.
+    while (this.#settlements.isBusy || this.#releases.isBusy) {
+      await Promise.all([this.#settlements.idle(), this.#releases.idle()]);
+    }
   }
 }

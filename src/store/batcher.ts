@@ -55,6 +55,11 @@ export class Batcher<T, R> {
     return new Promise((resolve, reject) => this.#enqueue(items, resolve, reject));
   }
 
+  /** Whether anything waits or is being committed. */
+  get isBusy(): boolean {
+    return this.#running;
+  }
+
   /** Resolves when nothing waits or is being committed. */
   async idle(): Promise<void> {
     if (this.#running) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
