@@ -1,9 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Counts } from '../store/store.ts';
 
-/** How often the event loop's lag is sampled, in milliseconds. Each sample wakes the process: at the library's own 10 most of what an idle one does. */
-const lagSampleMs = 100;
-
 /** What is asked for when somebody scrapes. */
 export interface Gauges {
   /** Rejects while the store does not answer; the metrics of the store are then left out. */
@@ -95,7 +92,7 @@ export class Metrics {
 
   constructor(gauges: Gauges) {
     this.#gauges = gauges;
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: lagSampleMs });
+    collectDefaultMetrics({ register: this.#registry });
   }
 
   get contentType(): string {
