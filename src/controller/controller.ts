@@ -76,7 +76,7 @@ export class Controller {
     this.#claimer = new Claimer({ ...parts, holds, writer, health, firer, stopping: this.#stopping.signal });
     this.#extender = new Extender({ ...parts, holds, health });
     this.#purger = new Purger({ ...parts, health });
-    this.#heart = new Heart(parts);
+    this.#heart = new Heart({ ...parts, health });
   }
 
   /** How many timers are in hand: claimed, on the wire, or not yet settled. */

@@ -2,6 +2,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { Store } from '../store/store.ts';
 import type { Dispatcher } from '../webhook/sender.ts';
 import type { ControllerSettings } from './settings.ts';
+import type { StoreHealth } from './store-health.ts';
 
 export interface HeartParts {
   readonly owner: string;
@@ -9,9 +10,10 @@ export interface HeartParts {
   readonly dispatcher: Dispatcher;
   readonly clock: Clock;
   readonly settings: ControllerSettings;
+  readonly health: StoreHealth;
 }
 
-/** Notes the controller as alive, so that people see it, and limits are split between those that are. No timer depends on it. */
+/** Notes the controller as alive, so that people see it, and limits are split between those that are. Where a controller has nothing else to write, its beats show that the store stalls. */
 export class Heart {
   readonly #parts: HeartParts;
   readonly #startedAt: number;
@@ -23,11 +25,11 @@ export class Heart {
 
   /** Beats once. What fails is left to the next beat, and splits stay as they were. */
   async beatOnce(): Promise<void> {
-    const { owner, store, dispatcher, clock, settings } = this.#parts;
+    const { owner, store, dispatcher, clock, settings, health } = this.#parts;
     const nowMs = Math.floor(clock.now());
     const controller = { owner, startedAt: this.#startedAt };
     try {
-      await store.beat({ controller, nowMs, forgetBefore: nowMs - settings.forgottenAfterMs });
+      await health.watch(() => store.beat({ controller, nowMs, forgetBefore: nowMs - settings.forgottenAfterMs }));
       const alive = await store.controllers(nowMs - settings.aliveMs);
       dispatcher.shareRates(Math.max(1, alive.length));
     } catch {

@@ -7,12 +7,14 @@ import type { ControllerSettings } from './settings.ts';
 
 /** After this many failures that are no outage, the same write is given up: something is wrong with the write itself. */
 const defectsMax = 3;
+/** When a call takes this long, in milliseconds, others may be waiting to write what they know, or to extend their leases. */
+const stalledMs = 1_000;
 
 export interface StoreHealthParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: ControllerObserver;
-  readonly settings: Pick<ControllerSettings, 'outageMs' | 'outageMsMax' | 'extendAfterMs'>;
+  readonly settings: Pick<ControllerSettings, 'outageMs' | 'outageMsMax' | 'extendAfterMs' | 'leaseMs'>;
   /** When it is aborted, no write is tried again. */
   readonly stopped: AbortSignal;
 }
@@ -24,6 +26,9 @@ export class StoreHealth {
   readonly #failing = new Map<keyof Store, number>();
   #downSince = 0;
   #upSince = Number.NEGATIVE_INFINITY;
+  /** The calls under way, oldest first. */
+  readonly #underWay = new Set<{ readonly since: number }>();
+  #stalledUntil = Number.NEGATIVE_INFINITY;
   #failures = 0;
 
   constructor(parts: StoreHealthParts) {
@@ -37,12 +42,26 @@ export class StoreHealth {
   /** Calls a verb of the store and takes note of how that went. Throws what `work` throws. */
   async call<T>(verb: keyof Store, work: () => Promise<T>): Promise<T> {
     try {
-      const result = await work();
+      const result = await this.watch(work);
       this.#succeeded(verb);
       return result;
     } catch (error) {
       this.#failed(verb, error);
       throw error;
+    }
+  }
+
+  /** Does what may fail without telling of an outage, and takes note of how long the store takes. Throws what `work` throws. */
+  async watch<T>(work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#parts;
+    const call = { since: clock.monotonic() };
+    this.#underWay.add(call);
+    try {
+      return await work();
+    } finally {
+      this.#underWay.delete(call);
+      const now = clock.monotonic();
+      if (now >= call.since + stalledMs) this.#stalledUntil = now;
     }
   }
 
@@ -74,12 +93,16 @@ export class StoreHealth {
 
   /**
    * Until when a lease must have run out to be taken over. After an outage nobody could extend anything: for one extend interval
-   * no lease is taken over, so that those who are still at work can say so.
+   * no lease is taken over, so that those who are still at work can say so. Likewise beside a store that answers, but so late that they
+   * may not get to write in time; only what ran out a whole lease ago is taken over then, since a store may be slow for ever.
    */
   expiredBy(nowMs: number): number {
     const { clock, settings } = this.#parts;
-    const tooSoon = this.isDown || clock.monotonic() < this.#upSince + settings.extendAfterMs;
-    return tooSoon ? Number.NEGATIVE_INFINITY : nowMs;
+    const now = clock.monotonic();
+    if (this.isDown || now < this.#upSince + settings.extendAfterMs) return Number.NEGATIVE_INFINITY;
+    const oldest = this.#underWay.values().next().value;
+    const isStalled = oldest !== undefined && now >= oldest.since + stalledMs;
+    return isStalled || now < this.#stalledUntil + settings.extendAfterMs ? nowMs - settings.leaseMs : nowMs;
   }
 
   #failed(verb: keyof Store, error: unknown): void {

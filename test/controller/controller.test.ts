@@ -327,6 +327,41 @@ test('nothing is taken over within one extend interval of the store coming back'
   assert.equal(heir.dispatcher.sent.length, 1);
 });
 
+test('beside a store that stalls nothing is taken over until those at work had an extend interval to write, or a lease has passed', async () => {
+  const world = new World();
+  const dead = world.controller('dead');
+  dead.dispatcher.behaviour = () => never;
+  await world.insert({ dueAt: world.clock.now() + 10 });
+  await dead.controller.claimOnce();
+  const heir = world.controller('heir');
+  const stall = Promise.withResolvers<void>();
+  // What writes is not answered; a claim that finds nothing writes nothing.
+  world.store.beat = () => stall.promise;
+  heir.controller.start();
+  await world.clock.advance(9_000);
+  assert.equal(heir.dispatcher.sent.length, 0, 'its lease ran out three seconds ago');
+  stall.resolve();
+  await world.clock.advance(1_900);
+  assert.equal(heir.dispatcher.sent.length, 0);
+  await world.clock.advance(600);
+  assert.equal(heir.dispatcher.sent.length, 1);
+});
+
+test('a store that is slow for ever keeps nobody from inheriting', async () => {
+  const world = new World();
+  const dead = world.controller('dead');
+  dead.dispatcher.behaviour = () => never;
+  await world.insert({ dueAt: world.clock.now() + 10 });
+  await dead.controller.claimOnce();
+  const heir = world.controller('heir');
+  world.store.beat = () => new Promise<void>(() => undefined);
+  heir.controller.start();
+  await world.clock.advance(11_500);
+  assert.equal(heir.dispatcher.sent.length, 0);
+  await world.clock.advance(1_500);
+  assert.equal(heir.dispatcher.sent.length, 1);
+});
+
 test('a settlement whose answer was lost is written once and the timer is not sent again', async () => {
   const world = new World();
   const { controller, dispatcher, observer } = world.controller('a');
