@@ -70,7 +70,8 @@ function limit(timers: number): Contestant {
       const receiver = await CountingReceiver.start(timers);
       leaving.defer(() => receiver.close());
       const { child } = await startProgram('limits/bare-poster.ts', [receiver.base, String(timers)]);
-      await once(child, 'exit');
+      const [code] = await once(child, 'exit');
+      if (code !== 0) throw new Error(`the bare poster ended with ${code}`);
       return { perSecond: receiver.perSecond };
     },
   };
@@ -89,7 +90,9 @@ function peer(name: PeerName, timers: number): Contestant {
       const worker = await startPeer(name, 'worker', { databaseUrl: database.url });
       leaving.defer(() => worker.end());
       await receiver.until(timers);
-      return { perSecond: receiver.perSecond };
+      // What others promise is theirs to say; but it belongs to the figure.
+      const { lost, repeats } = receiver.verdict();
+      return { perSecond: receiver.perSecond, lost, repeats };
     },
   };
 }

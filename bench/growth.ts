@@ -88,7 +88,7 @@ async function measure(setup: Setup, homes: readonly Home[], { engine, timers, s
   const fleet = await startPunctual({ engine, databaseUrl }, planOf(setup));
   leaving.defer(() => fleet.end());
   await receiver.until(each * homes.length);
-  faults.push(...(await receiver.faults(nameOf(setup))));
+  faults.push(...(await receiver.faults(nameOf(setup))), ...fleet.endedByThemselves);
   await createRate(fleet.urls('serve'), warmUpSeconds);
   return { firedPerSecond: receiver.perSecond, createdPerSecond: await createRate(fleet.urls('serve'), seconds) };
 }

@@ -106,6 +106,7 @@ function late(name: string, service: string, { rates, seconds, faults }: Late): 
           [`p99Ms${perSecond}`]: p99,
           [`maxMs${perSecond}`]: max,
           [`createMsMax${perSecond}`]: createMsMax,
+          [`notCalled${perSecond}`]: report.lost,
         });
         // What others promise is theirs to say.
         if (name.startsWith('Punctual')) faults.push(...latenessFaults(`${name} at ${perSecond}/s`, report));

@@ -43,11 +43,9 @@ const benches: Readonly<Record<string, Runnable>> = {
     defaults: { engine: 'sqlite', rounds: '5', seconds: '5', peers: 'usual', results: 'bench/results' },
     run: (given) =>
       create({
+        ...framed(given),
         peers: given.text('peers'),
-        engine: given.oneOf('engine', engines),
-        rounds: given.number('rounds'),
         seconds: given.number('seconds'),
-        results: given.text('results'),
       }),
   },
   'create-batch': {
@@ -91,22 +89,18 @@ const benches: Readonly<Record<string, Runnable>> = {
     defaults: { engine: 'sqlite', timers: '100000', rounds: '5', peers: 'usual', results: 'bench/results' },
     run: (given) =>
       drain({
+        ...framed(given),
         peers: given.text('peers'),
-        engine: given.oneOf('engine', engines),
         timers: given.number('timers'),
-        rounds: given.number('rounds'),
-        results: given.text('results'),
       }),
   },
   lateness: {
     defaults: { engine: 'sqlite', rounds: '5', seconds: '20', peers: 'usual', results: 'bench/results' },
     run: (given) =>
       lateness({
+        ...framed(given),
         peers: given.text('peers'),
-        engine: given.oneOf('engine', engines),
-        rounds: given.number('rounds'),
         seconds: given.number('seconds'),
-        results: given.text('results'),
       }),
   },
   isolation: measuring('isolation', isolation),

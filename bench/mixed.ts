@@ -8,7 +8,7 @@ import { fill } from './support/fill.ts';
 import { publish } from './support/outcome.ts';
 import { type Engine, startPunctual, withHome } from './support/punctual.ts';
 import { StatusReads } from './support/status-reads.ts';
-import { latenessFaults, type SteadyLateness, steadyLateness } from './support/steady-lateness.ts';
+import { delaySecondsMax, latenessFaults, type SteadyLateness, steadyLateness } from './support/steady-lateness.ts';
 
 export interface MixedOptions {
   readonly engine: Engine;
@@ -38,8 +38,10 @@ export function mixed({ engine, timers, rounds, seconds, results }: MixedOptions
       {
         name: 'with reads',
         async round() {
-          const reading = reads.askGently(service, seconds);
-          const listing = nowAndThen(seconds, () => succeed(`${service}/timers?limit=50`, 'GET'));
+          // Until the last timer has come due.
+          const untilDue = seconds + delaySecondsMax;
+          const reading = reads.askGently(service, untilDue);
+          const listing = nowAndThen(untilDue, () => succeed(`${service}/timers?limit=50`, 'GET'));
           const [figures, { perSecond, p99Ms }] = await Promise.all([writing('with reads'), reading, listing]);
           return { ...figures, readsPerSecond: perSecond, readMsP99: p99Ms };
         },

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SqliteStore } from '../src/store/sqlite/store.ts';
+import { memoryOf } from '../test/support/memory.ts';
 import { seededRandom } from '../test/support/seeded-random.ts';
 import { startService } from '../test/support/service.ts';
 import { aNewTimer, aSpec } from '../test/support/timers.ts';
 import { startBenchReceiver } from './support/receiver.ts';
-import { peakMemoryMb } from './support/service.ts';
 
 export interface OverdueReport {
   readonly timers: number;
@@ -42,7 +42,7 @@ export async function overdue({ timers = 100_000 }: { timers?: number } = {}): P
         outOfOrderMax: outOfOrderMax(ids.map((id) => placeById.get(id)!)),
         seconds: Math.round(seconds * 10) / 10,
         perSecond: Math.round(timers / seconds),
-        peakMemoryMb: await peakMemoryMb(service),
+        peakMemoryMb: (await memoryOf(service.child.pid!))!.peakMb,
       };
     } finally {
       await service.end('SIGTERM');

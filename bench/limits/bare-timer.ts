@@ -1,11 +1,12 @@
 // The limit of lateness: a program that keeps timers in memory alone, by setTimeout, and loses them when it ends.
 import { randomUUID } from 'node:crypto';
 import Fastify from 'fastify';
-import { Client } from 'undici';
+import { Agent } from 'undici';
 import { loopback, ready } from './program.ts';
 
 const app = Fastify();
-const clients = new Map<string, Client>();
+/** As many connections as Punctual opens to one destination. */
+const agent = new Agent({ connections: 64, pipelining: 1 });
 
 app.post<{ Body: { readonly delay: `${number}ms`; readonly url: string } }>('/timers', async (request, reply) => {
   const { delay, url } = request.body;
@@ -19,9 +20,7 @@ app.post<{ Body: { readonly delay: `${number}ms`; readonly url: string } }>('/ti
 
 async function post(url: string): Promise<void> {
   const { origin, pathname } = new URL(url);
-  const client = clients.get(origin) ?? new Client(origin);
-  clients.set(origin, client);
-  const { body } = await client.request({ method: 'POST', path: pathname });
+  const { body } = await agent.request({ origin, method: 'POST', path: pathname });
   await body.dump();
 }
 

@@ -42,6 +42,6 @@ const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 
 /** Of a delay that fits the schema's pattern: 90000 of `90s`. */
 function delayMsOf(delay: string): number {
-  const count = Number.parseInt(delay, 10);
-  return count * unitsMs[delay.slice(String(count).length)]!;
+  const [, count, unit] = /^(\d+)(\D+)$/.exec(delay)!;
+  return Number(count) * unitsMs[unit!]!;
 }

@@ -33,7 +33,7 @@ export async function hold(
 ): Promise<Standings> {
   const all = new Map<string, Figures[]>(contestants.map(({ name }) => [name, []]));
   for (let round = 1 - warmUps; round <= rounds; round++) {
-    for (const { name, round: work } of contestants) {
+    for (const { name, round: work } of inTurn(contestants, round)) {
       const figures = await work();
       console.log(`${round > 0 ? `round ${round}` : 'warm-up'}: ${name}: ${inWords(figures)}`);
       if (round > 0) all.get(name)!.push(figures);
@@ -48,6 +48,12 @@ export function merged(...contests: readonly Standings[]): Standings {
   return Object.fromEntries(
     [...names].map((name) => [name, Object.assign({}, ...contests.map((standings) => standings[name]))]),
   );
+}
+
+/** Another begins each round, so that nobody always follows the same one. */
+function inTurn(contestants: readonly Contestant[], round: number): readonly Contestant[] {
+  const first = Math.abs(round) % contestants.length;
+  return [...contestants.slice(first), ...contestants.slice(0, first)];
 }
 
 function spreads(rounds: readonly Figures[]): Record<string, Spread> {

@@ -13,8 +13,8 @@ export interface Shared {
 }
 
 const pollMs = 50;
-/** Within this time of the last call that is waited for, a repeat would come. */
-const repeatMs = 300;
+/** Within this time of the last call that is waited for, a repeat would come: after a retry's pause, or a lease of 6 s. */
+const repeatMs = 8_000;
 /** Nothing was called for this long: something is wrong. */
 const stalledMs = 60_000;
 

@@ -88,10 +88,12 @@ async function insertAll(url: string, batches: Generator<readonly NewTimer[]>, p
   const insert = async () => {
     for (const batch of batches) await store.insert(batch);
   };
-  await Promise.all(Array.from({ length: insertsAtOnce }, insert));
-  const tookMs = performance.now() - startedAt;
-  await store.close();
-  return tookMs;
+  try {
+    await Promise.all(Array.from({ length: insertsAtOnce }, insert));
+    return performance.now() - startedAt;
+  } finally {
+    await store.close();
+  }
 }
 
 function timerOf({ dueAt, spec }: ReturnType<Filling>, createdAt: number, { shard }: Place): NewTimer {

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FleetPlan, fleetOf } from '../../test/support/fleet-plan.ts';
 import { ProcessFleet } from '../../test/support/process-fleet.ts';
 import { withDatabase } from './fleet.ts';
+import { scratchFolder } from './scratch-folder.ts';
 
 export const engines = ['sqlite', 'postgres', 'mysql'] as const;
 export type Engine = (typeof engines)[number];
@@ -23,11 +22,11 @@ export interface Home {
 /** Runs `work` with an empty place for timers that is gone afterwards: a file in a temporary folder, or a private server that syncs every commit. */
 export async function withHome<T>(engine: Engine, work: (home: Home) => Promise<T>): Promise<T> {
   if (engine !== 'sqlite') return withDatabase(engine, ({ url }) => work({ engine, databaseUrl: url }));
-  const folder = await mkdtemp(join(tmpdir(), 'punctual-bench-'));
+  const folder = await scratchFolder();
   try {
-    return await work({ engine, databaseUrl: `sqlite:${join(folder, 'punctual.db')}` });
+    return await work({ engine, databaseUrl: `sqlite:${join(folder.path, 'punctual.db')}` });
   } finally {
-    await rm(folder, { recursive: true });
+    await folder.remove();
   }
 }
 

@@ -1,25 +1,24 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ScratchFolder, scratchFolder } from './scratch-folder.ts';
 import { type Answered, ask, type Load } from './wrk.ts';
 
 /** Timers that are there, of which wrk reads one after the other by chance. */
 export class StatusReads implements AsyncDisposable {
-  readonly #folder: string;
+  readonly #folder: ScratchFolder;
 
-  private constructor(folder: string) {
+  private constructor(folder: ScratchFolder) {
     this.#folder = folder;
   }
 
   static async of(ids: readonly string[]): Promise<StatusReads> {
-    const folder = await mkdtemp(join(tmpdir(), 'punctual-bench-'));
-    const reads = new StatusReads(folder);
+    const reads = new StatusReads(await scratchFolder());
     await writeFile(reads.#file, ids.join('\n'));
     return reads;
   }
 
   get #file(): string {
-    return join(this.#folder, 'ids');
+    return join(this.#folder.path, 'ids');
   }
 
   /** Reads as fast as answers come; with a pause, each connection waits so long before it asks again. */
@@ -34,6 +33,6 @@ export class StatusReads implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#folder, { recursive: true });
+    await this.#folder.remove();
   }
 }

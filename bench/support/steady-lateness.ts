@@ -5,6 +5,8 @@ import { type Created, createSteadily, type SteadyLoad } from './steady-load.ts'
 
 /** The shortest lie far within the horizon: nobody looks for them in time who is not told. */
 const delays = { delayMsMin: 50, delayMsMax: 5_000 };
+/** After so many seconds the last of a load's timers is due. */
+export const delaySecondsMax = delays.delayMsMax / 1_000;
 const settleMs = 1_000;
 
 /** What became of the timers, and how long their creates took. */

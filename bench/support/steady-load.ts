@@ -23,28 +23,41 @@ export interface Created {
 const connections = 64;
 const headers = { 'content-type': 'application/json' };
 
-/** Creates timers one by one at an even rate, however fast answers come, with delays spread evenly. Throws when one is refused. */
+/**
+ * Creates timers one by one at an even rate, however fast answers come, with delays spread evenly. A create's time counts from when it
+ * should have been made: one that waits for this very loop is late too. Throws when one is refused.
+ */
 export async function createSteadily(load: SteadyLoad): Promise<Created> {
   const { perSecond, seconds } = load;
   const pool = new Pool(load.service, { connections });
   const dueById = new Map<string, number>();
   const createMs: number[] = [];
-  const create = async () => {
-    const startedAt = performance.now();
+  const startedAt = performance.now();
+  const create = async (number: number) => {
     const { id, dueAt } = await createOne(pool, load);
-    createMs.push(performance.now() - startedAt);
+    createMs.push(performance.now() - startedAt - (number / perSecond) * 1_000);
     dueById.set(id, dueAt);
   };
   const total = perSecond * seconds;
-  const startedAt = performance.now();
   const creates: Promise<void>[] = [];
-  while (creates.length < total) {
-    const due = Math.min(total, Math.floor(((performance.now() - startedAt) / 1_000) * perSecond) + 1);
-    while (creates.length < due) creates.push(create());
-    await delay(1);
+  let isRefused = false;
+  try {
+    while (creates.length < total && !isRefused) {
+      const due = Math.min(total, Math.floor(((performance.now() - startedAt) / 1_000) * perSecond) + 1);
+      while (creates.length < due) {
+        const made = create(creates.length);
+        // What it was refused with is thrown below.
+        made.catch(() => {
+          isRefused = true;
+        });
+        creates.push(made);
+      }
+      await delay(1);
+    }
+    await Promise.all(creates);
+  } finally {
+    await pool.destroy();
   }
-  await Promise.all(creates);
-  await pool.close();
   const { p99, max } = percentilesOf(createMs);
   return { dueById, createMsP99: p99, createMsMax: max };
 }

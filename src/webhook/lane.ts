@@ -261,8 +261,9 @@ export class Lane {
 
   /**
    * There is no room: the call comes again behind those that are queued, as fast as the receiver has been taking them lately. That may be
-   * faster than the lanes' shared pace, since what comes at a receiver's own pace is sent and not only claimed and released. It comes
-   * within a second: what the rate says may have been due to a moment in which this process itself was slow, and then nothing else waits.
+   * faster than the lanes' shared pace, since what comes at a receiver's own pace is sent and not only claimed and released. Unless turns
+   * are out already, or the destination's rate is limited, it comes within a second: what was measured may be due to a moment in which this
+   * process itself was slow.
    */
   #full(now: number): Postponed {
     const { fairMs } = this.#turns;

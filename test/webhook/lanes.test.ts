@@ -418,6 +418,18 @@ describe('a full lane', () => {
     assert.deepEqual(answer, { kind: 'postponed', untilAt: clock.monotonic() + 250, because: 'lane_full' });
   });
 
+  test('takes a burst for a receiver of which only single calls are known: what one place does, all can do', async () => {
+    const { clock, network, dispatch, kinds } = setUp({ queuedMax: 1_000 });
+    network.answer = () => ({ afterMs: 10 });
+    for (let call = 0; call < 300; call++) {
+      void dispatch();
+      await clock.advance(10);
+    }
+    for (let call = 0; call < 64 + 800; call++) void dispatch();
+    await settlePromises();
+    assert.equal(count(kinds(), 'lane_full'), 0);
+  });
+
   test('has the first of what it gives back come again within a second, however slow the receiver seemed', async () => {
     const { clock, network, dispatch } = setUp();
     // 71 a second, of which hundreds are queued: by that rate the queue takes four seconds and more.

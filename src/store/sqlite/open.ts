@@ -18,7 +18,7 @@ const busyTimeoutMs = 5_000;
  * - A commit is on the disk when it returns: WAL with FULL, which fsyncs the WAL once for each.
  * - Little memory: 8 MiB of cache hold the ends of the indexes, where the work is; memory-mapped files would count as ours, and turn an
  *   I/O error into a crash.
- * - Every 1,000 pages the writer itself copies the WAL into the file (4 MiB of writing and two fsyncs, in the order of 10 ms). Done by the writer
+ * - Every 1,000 pages the writer itself copies the WAL into the file (4 MiB of writing and three fsyncs, in the order of 10 ms). Done by the writer
  *   it reaches the WAL's end, so that the WAL starts over and stays at about 4 MiB; a checkpoint from another thread never catches
  *   up with a busy writer. After a time of long reads, the WAL is cut back to 16 MiB.
  */

@@ -5,7 +5,7 @@ import { startMysql } from '../../support/servers/mysql-server.ts';
 import { unavailableVariable } from '../../support/servers/test-server.ts';
 import type { TestContext } from '../conformance.ts';
 import { type Ask, connectTo, openStore } from '../mysql/scratch.ts';
-import { Disturbed, difference, type Meter, type MeteredEngine, type Work } from './meter.ts';
+import { Disturbed, difference, type Meter, type MeteredEngine, type Work, without } from './meter.ts';
 
 /** On the server nothing syncs a file but commits. */
 const settings = {
@@ -26,21 +26,18 @@ const settings = {
 /** MariaDB on a server of its own, which counts all by itself: status variables and performance schema. */
 export async function startMeteredMariadb(): Promise<MeteredEngine> {
   const unavailable = process.env[unavailableVariable.mysql];
-  if (unavailable) return without(unavailable);
+  if (unavailable) return without('MariaDB', unavailable);
   try {
     const server = await startMysql({ settings });
     after(() => server.stop());
     const version = await versionOf(server);
-    if (!version.includes('MariaDB')) return without(`what MySQL ${version} syncs by itself has not been looked into`);
+    if (!version.includes('MariaDB'))
+      return without('MariaDB', `what MySQL ${version} syncs by itself has not been looked into`);
     return { name: 'MariaDB', unavailable: false, open: (context) => openMeter(context, server) };
   } catch (error) {
-    if (error instanceof ServerUnavailable) return without(error.message);
+    if (error instanceof ServerUnavailable) return without('MariaDB', error.message);
     throw error;
   }
-}
-
-function without(reason: string): MeteredEngine {
-  return { name: 'MariaDB', unavailable: reason, open: () => Promise.reject(new Error(reason)) };
 }
 
 async function versionOf({ url }: DatabaseServer): Promise<string> {

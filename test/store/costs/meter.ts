@@ -31,6 +31,11 @@ export interface MeteredEngine {
   readonly open: (context: TestContext) => Promise<Meter>;
 }
 
+/** One that cannot be had, and why. */
+export function without(name: MeteredEngine['name'], reason: string): MeteredEngine {
+  return { name, unavailable: reason, open: () => Promise.reject(new Error(reason)) };
+}
+
 /** What `work` has more than `less`. */
 export function difference(work: Work, less: Work): Work {
   const texts = new Set([...work.statements.keys(), ...less.statements.keys()]);

@@ -1,11 +1,12 @@
 import { after } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type DatabaseServer, ServerUnavailable } from '../../support/servers/database-server.ts';
 import { startPostgres } from '../../support/servers/postgres-server.ts';
 import { unavailableVariable } from '../../support/servers/test-server.ts';
 import type { TestContext } from '../conformance.ts';
 import { connectTo, openStore } from '../postgres/scratch.ts';
-import { difference, type Meter, type MeteredEngine, type Work } from './meter.ts';
+import { difference, type Meter, type MeteredEngine, type Work, without } from './meter.ts';
 
 /** On the server nothing writes the log or syncs it but the sessions that are counted. */
 const settings = {
@@ -26,23 +27,20 @@ const versionMin = 15;
 /** PostgreSQL on a server of its own, which counts all by itself: pg_stat_statements, pg_stat_database, pg_stat_wal. */
 export async function startMeteredPostgres(): Promise<MeteredEngine> {
   const unavailable = process.env[unavailableVariable.postgres];
-  if (unavailable) return without(unavailable);
+  if (unavailable) return without('PostgreSQL', unavailable);
   try {
     const server = await startPostgres({ settings });
     after(() => server.stop());
     const version = await prepare(server);
-    if (version < versionMin) return without(`PostgreSQL ${version} counts late`);
+    if (version < versionMin) return without('PostgreSQL', `PostgreSQL ${version} counts late`);
     return { name: 'PostgreSQL', unavailable: false, open: (context) => openMeter(context, { server, version }) };
   } catch (error) {
-    if (error instanceof ServerUnavailable) return without(error.message);
+    if (error instanceof ServerUnavailable) return without('PostgreSQL', error.message);
     // Some systems have it in a package of its own.
-    if (String(error).includes('could not access file "pg_stat_statements"')) return without('no pg_stat_statements');
+    if (String(error).includes('could not access file "pg_stat_statements"'))
+      return without('PostgreSQL', 'no pg_stat_statements');
     throw error;
   }
-}
-
-function without(reason: string): MeteredEngine {
-  return { name: 'PostgreSQL', unavailable: reason, open: () => Promise.reject(new Error(reason)) };
 }
 
 /** Gives the server's version. */
@@ -56,6 +54,8 @@ async function prepare({ url }: DatabaseServer): Promise<number> {
 }
 
 let databases = 0;
+/** How long sessions may take to be gone once they were ended, in milliseconds. */
+const goneMsMax = 10_000;
 
 async function openMeter(
   context: TestContext,
@@ -84,10 +84,13 @@ async function openMeter(
 
 /** A session hands in its statistics before it is gone; while it lives it may keep them to itself for a minute. */
 async function untilUnused(admin: pg.Client, database: string): Promise<void> {
-  for (;;) {
+  const endAt = performance.now() + goneMsMax;
+  while (performance.now() < endAt) {
     const { rowCount } = await admin.query('SELECT FROM pg_stat_activity WHERE datname = $1', [database]);
     if (rowCount === 0) return;
+    await delay(5);
   }
+  throw new Error(`sessions in ${database} did not end`);
 }
 
 async function read(

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
@@ -30,6 +31,8 @@ async function openMeter(context: TestContext): Promise<Meter> {
   const told: MessagePort[] = [];
   const store = await withTellingThreads(told, () => SqliteStore.open({ path }));
   opened = store;
+  // Else a commit is not on the disk when it is answered, and commits are no fsyncs.
+  assert.ok(receiveAll(told).includes('PRAGMA synchronous = FULL'));
   return {
     async watch(act): Promise<Work> {
       const before = await readLog(path);
