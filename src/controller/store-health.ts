@@ -9,6 +9,13 @@ import type { ControllerSettings } from './settings.ts';
 const defectsMax = 3;
 /** When a call takes this long, in milliseconds, others may be waiting to write what they know, or to extend their leases. */
 const stalledMs = 1_000;
+/** A store that has been slow for this long is slow for ever, in milliseconds: what others left behind must go on all the same. */
+const stallMsMax = 30_000;
+/**
+ * The longest pause before a write is tried again, in milliseconds. One write at a time waits here, which is no burden; and it must come
+ * before the extend interval is over for which others leave its timers alone.
+ */
+const writePauseMsMax = 1_000;
 
 export interface StoreHealthParts {
   readonly clock: Clock;
@@ -28,7 +35,8 @@ export class StoreHealth {
   #upSince = Number.NEGATIVE_INFINITY;
   /** The calls under way, oldest first. */
   readonly #underWay = new Set<{ readonly since: number }>();
-  #stalledUntil = Number.NEGATIVE_INFINITY;
+  /** The last stall, as far as calls have ended since. */
+  #stall = { since: Number.NEGATIVE_INFINITY, until: Number.NEGATIVE_INFINITY };
   #failures = 0;
 
   constructor(parts: StoreHealthParts) {
@@ -53,15 +61,17 @@ export class StoreHealth {
 
   /** Does what may fail without telling of an outage, and takes note of how long the store takes. Throws what `work` throws. */
   async watch<T>(work: () => Promise<T>): Promise<T> {
-    const { clock } = this.#parts;
-    const call = { since: clock.monotonic() };
+    const call = { since: this.#parts.clock.monotonic() };
     this.#underWay.add(call);
     try {
-      return await work();
+      const result = await work();
+      this.#watched(call.since, true);
+      return result;
+    } catch (error) {
+      this.#watched(call.since, !isStoreOutage(error));
+      throw error;
     } finally {
       this.#underWay.delete(call);
-      const now = clock.monotonic();
-      if (now >= call.since + stalledMs) this.#stalledUntil = now;
     }
   }
 
@@ -74,7 +84,7 @@ export class StoreHealth {
       } catch (error) {
         if (!isStoreOutage(error)) defects += 1;
         if (defects >= defectsMax || stopped.aborted) throw error;
-        await sleep(clock, this.pauseMs(), stopped);
+        await sleep(clock, Math.min(this.pauseMs(), writePauseMsMax), stopped);
       }
     }
   }
@@ -94,15 +104,33 @@ export class StoreHealth {
   /**
    * Until when a lease must have run out to be taken over. After an outage nobody could extend anything: for one extend interval
    * no lease is taken over, so that those who are still at work can say so. Likewise beside a store that answers, but so late that they
-   * may not get to write in time; only what ran out a whole lease ago is taken over then, since a store may be slow for ever.
+   * may not get to write in time.
    */
   expiredBy(nowMs: number): number {
     const { clock, settings } = this.#parts;
     const now = clock.monotonic();
     if (this.isDown || now < this.#upSince + settings.extendAfterMs) return Number.NEGATIVE_INFINITY;
+    const { since, until } = this.#stallUpTo(now);
+    if (now >= until + settings.extendAfterMs) return nowMs;
+    return now < since + stallMsMax ? Number.NEGATIVE_INFINITY : nowMs - settings.leaseMs;
+  }
+
+  /** Notes a call that has ended. One that failed says as much of the store as one that took long. */
+  #watched(since: number, isAnswered: boolean): void {
+    const now = this.#parts.clock.monotonic();
+    if (!isAnswered || now >= since + stalledMs) this.#stall = this.#joined(since, now);
+  }
+
+  /** The last stall, of which the calls under way may be a part. */
+  #stallUpTo(now: number): { readonly since: number; readonly until: number } {
     const oldest = this.#underWay.values().next().value;
-    const isStalled = oldest !== undefined && now >= oldest.since + stalledMs;
-    return isStalled || now < this.#stalledUntil + settings.extendAfterMs ? nowMs - settings.leaseMs : nowMs;
+    return oldest !== undefined && now >= oldest.since + stalledMs ? this.#joined(oldest.since, now) : this.#stall;
+  }
+
+  /** A stall that begins within an extend interval of the last one is the same. */
+  #joined(since: number, until: number): { readonly since: number; readonly until: number } {
+    const isSame = since < this.#stall.until + this.#parts.settings.extendAfterMs;
+    return { since: isSame ? this.#stall.since : since, until };
   }
 
   #failed(verb: keyof Store, error: unknown): void {
