@@ -7,6 +7,7 @@ import { judge } from '../support/checker/judge.ts';
 import { percentilesOf } from '../support/percentiles.ts';
 import { flat, type Report } from '../support/report.ts';
 import { elsewhere, harms } from './support/harms.ts';
+import { keepEvidence } from './support/keep-evidence.ts';
 import { MixedLoad } from './support/mixed-load.ts';
 import { type ChaosEngine, onScene, type Scene } from './support/mixed-scene.ts';
 import { allEnded, getJson, listTimers, type Stats, untilAllReady } from './support/punctual-api.ts';
@@ -96,6 +97,10 @@ async function report(scene: Scene, { load, done, tookMs, api }: Run): Promise<R
     disturbances: [...scene.disturbances, ...disturbancesOf(fleet.interruptions)],
   };
   const { figures, faults } = judge(evidence);
+  if (faults.length > 0) {
+    const path = await keepEvidence(evidence, { faults, api, output: fleet.output() });
+    console.log(`What is known of the timers that are named below is in ${path}.`);
+  }
   const leftOut = Object.keys(done.leftOut);
   return {
     figures: {
