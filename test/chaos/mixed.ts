@@ -10,6 +10,7 @@ import { elsewhere, harms } from './support/harms.ts';
 import { keepEvidence } from './support/keep-evidence.ts';
 import { MixedLoad } from './support/mixed-load.ts';
 import { type ChaosEngine, onScene, type Scene } from './support/mixed-scene.ts';
+import { asDisturbances, type Stall, secondsOf, watchOwnStalls } from './support/own-stalls.ts';
 import { allEnded, getJson, listTimers, type Stats, untilAllReady } from './support/punctual-api.ts';
 import { disturbancesOf } from './support/verdict.ts';
 
@@ -30,6 +31,7 @@ const endsWithinMs = 120_000;
 
 /** One process on a file, or two APIs and two controllers on a server. */
 export function harmEverything(options: MixedOptions): Promise<Report> {
+  const ownStalls = watchOwnStalls();
   return onScene(options, async (scene) => {
     const { fleet, receiver, seed } = scene;
     const { perSecond, spanMs } = options;
@@ -42,7 +44,8 @@ export function harmEverything(options: MixedOptions): Promise<Report> {
     await untilAllReady(apis, readyWithinMs);
     await load.stop();
     await allEnded(apis[0]!, { withinMs: endsWithinMs });
-    return await report(scene, { load, done, tookMs: Date.now() - startedAt, api: apis.at(-1)! });
+    const stalls = [...ownStalls, ...(await receiver.stalls())];
+    return await report(scene, { load, done, stalls, tookMs: Date.now() - startedAt, api: apis.at(-1)! });
   });
 }
 
@@ -83,18 +86,20 @@ async function doHarms(scene: Scene, forMs: number): Promise<Harmed> {
 interface Run {
   readonly load: MixedLoad;
   readonly done: Harmed;
+  /** When this run stood still itself: its proxies, or its receiver. */
+  readonly stalls: readonly Stall[];
   readonly tookMs: number;
   readonly api: string;
 }
 
-async function report(scene: Scene, { load, done, tookMs, api }: Run): Promise<Report> {
+async function report(scene: Scene, { load, done, stalls, tookMs, api }: Run): Promise<Report> {
   const { fleet, seed } = scene;
   const evidence: Evidence = {
     orders: load.orders,
     calls: await scene.receiver.received(),
     timers: await listed(api),
     counts: countsOf(await getJson<Stats>(`${api}/stats?audit=true`)),
-    disturbances: [...scene.disturbances, ...disturbancesOf(fleet.interruptions)],
+    disturbances: [...scene.disturbances, ...disturbancesOf(fleet.interruptions), ...asDisturbances(stalls)],
   };
   const { figures, faults } = judge(evidence);
   if (faults.length > 0) {
@@ -107,6 +112,8 @@ async function report(scene: Scene, { load, done, tookMs, api }: Run): Promise<R
       seed,
       minutes: Math.round(tookMs / 6_000) / 10,
       harms: [...done.times.values()].reduce((sum, times) => sum + times, 0),
+      ownStalls: stalls.length,
+      ownStallsSeconds: secondsOf(stalls),
       harmsLeftOut: leftOut.length === 0 ? 'none' : leftOut.join(', '),
       ...figures,
       ...flat({ latenessMsOutsideHarms: latenessOutsideHarms(evidence, done.spans) }),

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Chance } from '../../support/chance.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { ownersOfPorts } from './connection-owner.ts';
+import { watchOwnStalls } from './own-stalls.ts';
 import type { Columns, Question, ReceiverOptions } from './receiver.ts';
 import { strike } from './wire-harm.ts';
 
@@ -20,6 +21,7 @@ interface Sender {
 }
 
 const calls: Columns = { id: [], order: [], webhookId: [], sender: [], arrivedAt: [], endedAt: [], status: [] };
+const stalls = watchOwnStalls();
 const callSenders: (Sender | undefined)[] = [];
 /** By the port of the proxy's connection to the server. */
 const senders = new Map<number, Sender>();
@@ -81,6 +83,7 @@ server.listen(0, '127.0.0.1', async () => {
       heal();
       heal = question.harm ? strike(proxy, question.harm, chance) : () => {};
     } else if (question.ask === 'count') parentPort!.postMessage(calls.id.length);
+    else if (question.ask === 'stalls') parentPort!.postMessage(stalls);
     else parentPort!.postMessage({ ...calls, sender: callSenders.map((sender) => sender?.pid) });
   });
   parentPort!.postMessage(proxy.port);

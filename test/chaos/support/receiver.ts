@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Call } from '../../support/checker/evidence.ts';
+import type { Stall } from './own-stalls.ts';
 import type { WireHarm } from './wire-harm.ts';
 
 /** Calls in the order of arrival, in the form in which they leave the receiver's thread. */
 export type Columns = { readonly [Field in keyof Call]: Call[Field][] };
 
 export type Question =
-  | { readonly ask: 'count' | 'calls' }
+  | { readonly ask: 'count' | 'calls' | 'stalls' }
   | { readonly pid: number }
   /** Undefined ends it. */
   | { readonly harm: WireHarm | undefined };
@@ -68,11 +69,16 @@ export class ChaosReceiver {
     }));
   }
 
+  /** When it stood still itself. */
+  stalls(): Promise<Stall[]> {
+    return this.#ask('stalls');
+  }
+
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  #ask<T>(ask: 'count' | 'calls'): Promise<T> {
+  #ask<T>(ask: 'count' | 'calls' | 'stalls'): Promise<T> {
     const answer = this.#asked.then(async () => {
       this.#worker.postMessage({ ask } satisfies Question);
       const [reply] = await once(this.#worker, 'message');
