@@ -24,8 +24,8 @@ interface Entry<T, R> {
 }
 
 /**
- * Group commit: while one batch is being committed, what arrives gathers, and travels together in the next. Nothing waits while the store
- * is idle. What is refused (`overloaded`) was never handed to `run`.
+ * Group commit: what arrives in one turn of the event loop travels together, and while a batch is being committed, what arrives gathers
+ * for the next. Nothing else is waited for. What is refused (`overloaded`) was never handed to `run`.
  */
 export class Batcher<T, R> {
   readonly #options: BatcherOptions<T, R>;
@@ -33,6 +33,7 @@ export class Batcher<T, R> {
   #queuedItems = 0;
   #queuedBytes = 0;
   #running = false;
+  #startsSoon = false;
   #whenIdle: (() => void)[] = [];
   #stopWatch: (() => void) | undefined;
 
@@ -57,12 +58,12 @@ export class Batcher<T, R> {
 
   /** Whether anything waits or is being committed. */
   get isBusy(): boolean {
-    return this.#running;
+    return this.#running || this.#queue.length > 0;
   }
 
   /** Resolves when nothing waits or is being committed. */
   async idle(): Promise<void> {
-    if (this.#running) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    if (this.isBusy) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
   #enqueue(items: readonly T[], resolve: Entry<T, R>['resolve'], reject: Entry<T, R>['reject']): void {
@@ -75,8 +76,8 @@ export class Batcher<T, R> {
     this.#queue.push({ items, bytes, since: clock.monotonic(), resolve, reject });
     this.#queuedItems += items.length;
     this.#queuedBytes += bytes;
-    if (this.#running) this.#watch();
-    else void this.#runAll();
+    this.#goOn();
+    this.#watch();
   }
 
   /** An entry that is larger than the whole queue is taken when nothing else waits. */
@@ -89,23 +90,39 @@ export class Batcher<T, R> {
     );
   }
 
-  async #runAll(): Promise<void> {
+  /**
+   * Starts what waits at the end of the event loop's turn. Were the first of several requests that were read together to go alone, the
+   * others would wait for its commit.
+   */
+  #goOn(): void {
+    if (this.#startsSoon || this.#running) return;
+    this.#startsSoon = true;
+    setImmediate(() => {
+      this.#startsSoon = false;
+      if (this.#queue.length > 0) void this.#runBatch();
+    });
+  }
+
+  async #runBatch(): Promise<void> {
+    const batch = this.#takeBatch();
     this.#running = true;
-    while (this.#queue.length > 0) {
-      const batch = this.#takeBatch();
-      try {
-        const results = await this.#options.run(batch.flatMap((entry) => entry.items));
-        let at = 0;
-        for (const entry of batch) {
-          entry.resolve(results.slice(at, at + entry.items.length));
-          at += entry.items.length;
-        }
-      } catch (error) {
-        for (const entry of batch) entry.reject(error);
+    try {
+      const results = await this.#options.run(batch.flatMap((entry) => entry.items));
+      let at = 0;
+      for (const entry of batch) {
+        entry.resolve(results.slice(at, at + entry.items.length));
+        at += entry.items.length;
       }
+    } catch (error) {
+      for (const entry of batch) entry.reject(error);
     }
     this.#running = false;
-    for (const resolve of this.#whenIdle.splice(0)) resolve();
+    if (this.#queue.length > 0) this.#goOn();
+    else this.#tellWhenIdle();
+  }
+
+  #tellWhenIdle(): void {
+    if (!this.isBusy) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   #takeBatch(): Entry<T, R>[] {
@@ -146,5 +163,6 @@ export class Batcher<T, R> {
     const kept = this.#queue.findIndex((entry) => entry.since > latest);
     const overdue = this.#remove(kept < 0 ? this.#queue.length : kept);
     for (const entry of overdue) entry.reject(new PunctualError('overloaded'));
+    this.#tellWhenIdle();
   }
 }

@@ -86,5 +86,6 @@ function isBefore(one: Event, other: Event): boolean {
 
 /** Lets all promises run that need neither time nor I/O, and what they put off with setImmediate. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
+  // What is put off in this turn may be put off behind the first one.
+  return new Promise((resolve) => void setImmediate(() => void setImmediate(resolve)));
 }

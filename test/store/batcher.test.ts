@@ -24,16 +24,21 @@ function setUp(change: Partial<BatcherOptions<number, string>> = {}) {
   return { clock, batches, batcher };
 }
 
-test('while the store is idle nothing waits', () => {
+test('what comes in one turn of the event loop travels together at its end', async () => {
   const { batcher, batches } = setUp();
   void batcher.add(1);
-  assert.deepEqual(batches[0]?.items, [1]);
+  void batcher.add(2);
+  assert.equal(batches.length, 0);
+  await settlePromises();
+  assert.deepEqual(batches[0]?.items, [1, 2]);
   assert.equal(batcher.length, 0);
 });
 
 test('what comes during a commit travels together in the next, and each gets its own result', async () => {
   const { batcher, batches } = setUp();
-  const results = Promise.all([batcher.add(1), batcher.add(2), batcher.add(3)]);
+  const first = batcher.add(1);
+  await settlePromises();
+  const results = Promise.all([first, batcher.add(2), batcher.add(3)]);
   batches[0]!.end();
   await settlePromises();
   assert.deepEqual(batches[1]?.items, [2, 3]);
@@ -44,6 +49,7 @@ test('what comes during a commit travels together in the next, and each gets its
 test('items that were added together share a commit, even where they are more than fit in one', async () => {
   const { batcher, batches } = setUp({ queuedMax: 100 });
   void batcher.add(0);
+  await settlePromises();
   void batcher.addAll([1, 2, 3, 4, 5, 6]);
   void batcher.addAll([7, 8, 9, 10, 11, 12]);
   const large = Array.from({ length: 30 }, (_, index) => 20 + index);
@@ -61,6 +67,7 @@ test('items that were added together share a commit, even where they are more th
 test('a failed commit fails its own items and no others', async () => {
   const { batcher, batches } = setUp();
   const first = batcher.add(1);
+  await settlePromises();
   const second = batcher.add(2);
   batches[0]!.end(new Error('disk full'));
   await assert.rejects(first, /disk full/);
@@ -72,6 +79,7 @@ test('a failed commit fails its own items and no others', async () => {
 test('past the queue an item is refused, and is never handed to the store', async () => {
   const { batcher, batches } = setUp({ queuedMax: 2 });
   void batcher.add(1);
+  await settlePromises();
   void batcher.add(2);
   void batcher.add(3);
   await assert.rejects(batcher.add(4), { code: 'overloaded' });
@@ -83,6 +91,7 @@ test('past the queue an item is refused, and is never handed to the store', asyn
 test('what has waited too long behind a commit that hangs is refused, the younger ones are not', async () => {
   const { batcher, batches, clock } = setUp();
   void batcher.add(1);
+  await settlePromises();
   const old = assert.rejects(batcher.add(2), { code: 'overloaded' });
   await clock.advance(1_500);
   void batcher.add(3);
@@ -97,6 +106,7 @@ test('what has waited too long behind a commit that hangs is refused, the younge
 test('past the bytes that may wait an item is refused, but a single large one is not', async () => {
   const { batcher, batches } = setUp({ queuedBytes: { max: 100, of: (item) => item } });
   void batcher.add(1);
+  await settlePromises();
   void batcher.add(60);
   await assert.rejects(batcher.add(50), { code: 'overloaded' });
   void batcher.add(40);
@@ -112,6 +122,7 @@ test('it is idle when nothing waits and nothing is being committed', async () =>
   await batcher.idle();
   let idle = false;
   void batcher.add(1);
+  await settlePromises();
   void batcher.add(2);
   void batcher.idle().then(() => {
     idle = true;
