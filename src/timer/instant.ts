@@ -1,8 +1,20 @@
 // Instants are integers everywhere: milliseconds since the epoch, UTC. This file turns them into text and back; it never reads a clock.
 
+const minuteMs = 60_000;
+/** The minute that was written last, and its text: most instants are in the same one, and a calendar costs more than the rest of a call's headers. */
+let lastMinute = Number.NaN;
+let lastMinuteText = '';
+
 /** The instant as RFC 3339 text in UTC with milliseconds, such as `2026-11-23T17:30:00.250Z`. */
 export function formatInstant(instantMs: number): string {
-  return new Date(instantMs).toISOString();
+  const minute = Math.floor(instantMs / minuteMs);
+  if (minute !== lastMinute) {
+    lastMinuteText = new Date(minute * minuteMs).toISOString().slice(0, -'00.000Z'.length);
+    lastMinute = minute;
+  }
+  const ms = Math.floor(instantMs - minute * minuteMs);
+  const seconds = String(100_000 + ms);
+  return `${lastMinuteText}${seconds.slice(1, 3)}.${seconds.slice(3)}Z`;
 }
 
 const rfc3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;

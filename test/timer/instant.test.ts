@@ -11,6 +11,19 @@ describe('an instant as text', () => {
     assert.equal(formatInstant(Date.UTC(2026, 10, 23, 17, 30, 0, 250)), '2026-11-23T17:30:00.250Z');
   });
 
+  it('is written as Date has it, whatever was written before', () => {
+    const instants = fc.array(
+      fc.integer({ min: -8.64e15, max: 8.64e15 }).chain((at) => fc.constantFrom(at, at + 1, at)),
+    );
+    fc.assert(
+      fc.property(instants, (all) => {
+        for (const instant of all.filter((at) => at <= 8.64e15))
+          assert.equal(formatInstant(instant), new Date(instant).toISOString());
+      }),
+    );
+    assert.throws(() => formatInstant(Number.NaN), RangeError);
+  });
+
   it('is read as the instant that was written', () => {
     fc.assert(
       fc.property(fc.integer({ min: Date.UTC(0), max: lastInstant }), (instant) => {
