@@ -105,9 +105,11 @@ async function withholdDescriptors(scene: Scene): Promise<void> {
   const pid = scene.fleet.pid(anyMember(scene))!;
   await disturb(scene, ofSender(pid), aftermathMs.process, async () => {
     const undo = await limitDescriptors(pid, scene.chance.whole(0, 6));
-    // So that it needs new ones.
-    scene.wire?.cut();
-    scene.receiver.harm({ kind: 'cut' });
+    // So that it needs new ones; the connections of the others break with its own.
+    await disturb(scene, everybody, scene.wire ? aftermathMs.store : aftermathMs.receiver, async () => {
+      scene.wire?.cut();
+      scene.receiver.harm({ kind: 'cut' });
+    });
     await delay(spanOf(scene, 2_000, 6_000));
     scene.receiver.harm(undefined);
     await undo();
