@@ -21,6 +21,8 @@ export interface FleetParts {
 
 /** The controllers of a process, one for each database, so that one which is down holds up no other's timers. They share the lanes. */
 export interface Fleet {
+  /** Begins to claim. */
+  start(): void;
   /** Says that a timer of this shard is to be sent at `at`. */
   wake(shard: number, at: number): void;
   /** How many timers they have in hand. */
@@ -30,8 +32,8 @@ export interface Fleet {
   stop(graceMs: number): Promise<number>;
 }
 
-/** Builds the controllers and starts them. */
-export function startFleet(parts: FleetParts): Fleet {
+/** Builds the controllers. They claim nothing before they are started. */
+export function buildFleet(parts: FleetParts): Fleet {
   const { config, databases, random, telemetry, owner } = parts;
   const { sender, lanes } = buildLanes(parts);
   const dispatcher = sharedBy(lanes, databases.shards.length);
@@ -48,12 +50,14 @@ export function startFleet(parts: FleetParts): Fleet {
         settings: { ...defaultControllerSettings, ...config, heldMax: share, outageMsMax: config.reconnectWaitMs },
       });
       wakeups?.onRing((at) => controller.wake(at));
-      controller.start();
       return [number, controller];
     }),
   );
   const all = [...controllers.values()];
   return {
+    start() {
+      for (const controller of all) controller.start();
+    },
     wake: (shard, at) => controllers.get(shard)?.wake(at),
     held: () => all.reduce((sum, { held }) => sum + held, 0),
     lanes: () => lanes.view(),
