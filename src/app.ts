@@ -126,8 +126,8 @@ async function listenAndServe(ground: Ground): Promise<App> {
     routesOf[role],
   );
   collectGarbage();
-  fleet?.start();
   const url = await listen(server, config);
+  fleet?.start();
   return {
     url,
     clock,

@@ -261,7 +261,8 @@ export const settings = {
     default: '6s',
     min: '5s',
     max: '5m',
-    meaning: "How long a claim holds: a dead controller's timers fire at most this much later.",
+    meaning:
+      "How long a claim holds: a dead controller's timers fire at most this much later while the store answers in time.",
   }),
   pollMs: duration({
     env: 'POLL_INTERVAL',

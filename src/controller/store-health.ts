@@ -9,8 +9,11 @@ import type { ControllerSettings } from './settings.ts';
 const defectsMax = 3;
 /** When a call takes this long, in milliseconds, others may be waiting to write what they know, or to extend their leases. */
 const stalledMs = 1_000;
-/** A store that has been slow for this long is slow for ever, in milliseconds: what others left behind must go on all the same. */
-const stallMsMax = 30_000;
+/**
+ * A store that has been slow, or has gone and come back, for this long will do so for ever, in milliseconds: what others left behind must
+ * go on all the same.
+ */
+const unsteadyMsMax = 30_000;
 /**
  * The longest pause before a write is tried again, in milliseconds. One write at a time waits here, which is no burden; and it must come
  * before the extend interval is over for which others leave its timers alone.
@@ -33,6 +36,8 @@ export class StoreHealth {
   readonly #failing = new Map<keyof Store, number>();
   #downSince = 0;
   #upSince = Number.NEGATIVE_INFINITY;
+  /** Since when it has come back again and again, never for long. */
+  #flickersSince = Number.NEGATIVE_INFINITY;
   /** The calls under way, oldest first. */
   readonly #underWay = new Set<{ readonly since: number }>();
   /** The last stall, as far as calls have ended since. */
@@ -104,15 +109,24 @@ export class StoreHealth {
   /**
    * Until when a lease must have run out to be taken over. After an outage nobody could extend anything: for one extend interval
    * no lease is taken over, so that those who are still at work can say so. Likewise beside a store that answers, but so late that they
-   * may not get to write in time.
+   * may not get to write in time. Where that does not end, only what ran out a whole lease ago is taken over.
    */
   expiredBy(nowMs: number): number {
     const { clock, settings } = this.#parts;
     const now = clock.monotonic();
-    if (this.isDown || now < this.#upSince + settings.extendAfterMs) return Number.NEGATIVE_INFINITY;
+    const unsteadySince = this.#unsteadySince(now);
+    if (unsteadySince === undefined) return nowMs;
+    return now < unsteadySince + unsteadyMsMax ? Number.NEGATIVE_INFINITY : nowMs - settings.leaseMs;
+  }
+
+  /** Since when others may not have been able to write; undefined where they could for one extend interval. */
+  #unsteadySince(now: number): number | undefined {
+    const { extendAfterMs } = this.#parts.settings;
+    // While it has not been back yet, nobody knows how long it will take.
+    if (this.isDown) return this.#isSameAs(this.#upSince, now) ? this.#flickersSince : now;
+    if (now < this.#upSince + extendAfterMs) return this.#flickersSince;
     const { since, until } = this.#stallUpTo(now);
-    if (now >= until + settings.extendAfterMs) return nowMs;
-    return now < since + stallMsMax ? Number.NEGATIVE_INFINITY : nowMs - settings.leaseMs;
+    return now < until + extendAfterMs ? since : undefined;
   }
 
   /** Notes a call that has ended. One that failed says as much of the store as one that took long. */
@@ -127,10 +141,13 @@ export class StoreHealth {
     return oldest !== undefined && now >= oldest.since + stalledMs ? this.#joined(oldest.since, now) : this.#stall;
   }
 
-  /** A stall that begins within an extend interval of the last one is the same. */
   #joined(since: number, until: number): { readonly since: number; readonly until: number } {
-    const isSame = since < this.#stall.until + this.#parts.settings.extendAfterMs;
-    return { since: isSame ? this.#stall.since : since, until };
+    return { since: this.#isSameAs(this.#stall.until, since) ? this.#stall.since : since, until };
+  }
+
+  /** Whether what began at `since` is the same trouble as the one that ended before: nobody had much of an extend interval in between. */
+  #isSameAs(endedAt: number, since: number): boolean {
+    return since < endedAt + 2 * this.#parts.settings.extendAfterMs;
   }
 
   #failed(verb: keyof Store, error: unknown): void {
@@ -158,8 +175,10 @@ export class StoreHealth {
 
   #cameBack(): void {
     const { clock, observer } = this.#parts;
+    const now = clock.monotonic();
     this.#failures = 0;
-    this.#upSince = clock.monotonic();
-    observer.storeUp(this.#upSince - this.#downSince);
+    if (!this.#isSameAs(this.#upSince, now)) this.#flickersSince = now;
+    this.#upSince = now;
+    observer.storeUp(now - this.#downSince);
   }
 }

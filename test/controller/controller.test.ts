@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sleep } from '../../src/clock/clock.ts';
+import { PunctualError } from '../../src/timer/errors.ts';
 import type { Dispatched } from '../../src/webhook/sender.ts';
 import { World } from '../support/controllers.ts';
 import { settlePromises } from '../support/fake-clock.ts';
@@ -360,6 +361,41 @@ test('a store that is slow for ever keeps nobody from inheriting', async () => {
   await world.clock.advance(29_500);
   assert.equal(heir.dispatcher.sent.length, 0);
   await world.clock.advance(1_500);
+  assert.equal(heir.dispatcher.sent.length, 1);
+});
+
+test('a store that comes and goes for ever keeps nobody from inheriting', async () => {
+  const world = new World();
+  const dead = world.controller('dead');
+  dead.dispatcher.behaviour = () => never;
+  await world.insert({ dueAt: world.clock.now() + 10 });
+  await dead.controller.claimOnce();
+  const heir = world.controller('heir');
+  const { claim } = world.store;
+  let claims = 0;
+  world.store.claim = (request) => {
+    if (++claims % 5 === 0) throw new PunctualError('store_unavailable');
+    return claim(request);
+  };
+  heir.controller.start();
+  await world.clock.advance(29_500);
+  assert.equal(heir.dispatcher.sent.length, 0, 'its lease ran out long ago');
+  await world.clock.advance(3_000);
+  assert.equal(heir.dispatcher.sent.length, 1);
+});
+
+test('a heart that can never beat keeps nobody from inheriting', async () => {
+  const world = new World();
+  const dead = world.controller('dead');
+  dead.dispatcher.behaviour = () => never;
+  await world.insert({ dueAt: world.clock.now() + 10 });
+  await dead.controller.claimOnce();
+  const heir = world.controller('heir', { beatEveryMs: 2_001 });
+  world.store.fail('before', 'beat');
+  heir.controller.start();
+  await world.clock.advance(29_500);
+  assert.equal(heir.dispatcher.sent.length, 0);
+  await world.clock.advance(2_500);
   assert.equal(heir.dispatcher.sent.length, 1);
 });
 
