@@ -63,6 +63,13 @@ test('a timer that was called once, in time, is as promised', () => {
   assert.deepEqual(faults(), []);
 });
 
+test('a run says how many calls nothing would have excused from being repeated', () => {
+  assert.equal(judged({}).figures.callsNothingExcuses, 1);
+  assert.equal(judged({ calls: [failed] }).figures.callsNothingExcuses, 0);
+  assert.equal(judged({ disturbances: killed(1_005, 7) }).figures.callsNothingExcuses, 0);
+  assert.equal(judged({ disturbances: killed(1_005, 8) }).figures.callsNothingExcuses, 1);
+});
+
 test('an accepted timer is lost where it is gone, has no end, or is done without a call that succeeded', () => {
   assert.deepEqual(faults({ timers: [], calls: [] }), ['1 accepted timers were lost: a (gone)']);
   assert.deepEqual(faults({ status: 'waiting', calls: [] }), ['1 accepted timers were lost: a (waiting)']);

@@ -18,6 +18,8 @@ export interface JudgementFigures {
   readonly calls: number;
   /** Calls of which nobody knows who made them: any disturbance excuses them. */
   readonly callsOfUnknownSender: number;
+  /** Calls that succeeded while nothing disturbed them: had one of them been repeated, nothing would have explained it. */
+  readonly callsNothingExcuses: number;
   /** Accepted, but gone, not ended, or `done` without a call that was answered with 2xx. */
   readonly lost: number;
   /** Calls that arrived before their timer was due. */
@@ -58,6 +60,8 @@ export function judge(evidence: Evidence): Judgement {
       unacknowledged: timers.filter(({ id }) => !book.acceptedBy.has(id)).length,
       calls: evidence.calls.length,
       callsOfUnknownSender: evidence.calls.filter(({ sender }) => sender === undefined).length,
+      callsNothingExcuses: evidence.calls.filter((call) => isSuccess(call) && !isDisturbed(call, book.disturbances))
+        .length,
       lost: lost.length,
       early: early.length,
       earliestMs: Math.max(0, ...early.map(({ ms }) => ms)),
