@@ -10,6 +10,14 @@ import { aSpec } from '../support/timers.ts';
 
 const never = new Promise<Dispatched>(() => {});
 
+/** A controller that died with a timer in its hands: its lease runs out. */
+async function leaveOneBehind(world: World): Promise<void> {
+  const dead = world.controller('dead');
+  dead.dispatcher.behaviour = () => never;
+  await world.insert({ dueAt: world.clock.now() + 10 });
+  await dead.controller.claimOnce();
+}
+
 test('a timer fires in the millisecond it is due, not before, and is done', async () => {
   const world = new World();
   const { controller, dispatcher } = world.controller('a');
@@ -276,10 +284,7 @@ test('a call that stays on the wire for longer than a lease is not taken over', 
 test('what is known is settled before anything is claimed after an outage, and nobody is robbed of a lease for one extend interval', async () => {
   const world = new World();
   const { controller, dispatcher } = world.controller('a');
-  const dead = world.controller('dead');
-  dead.dispatcher.behaviour = () => never;
-  await world.insert({ dueAt: world.clock.now() + 10 });
-  await dead.controller.claimOnce();
+  await leaveOneBehind(world);
   const known = await world.insert({ dueAt: world.clock.now() + 100 });
   controller.start();
   await world.clock.advance(90);
@@ -314,10 +319,7 @@ test('a lease that could not be extended does not make the store count as down o
 
 test('nothing is taken over within one extend interval of the store coming back', async () => {
   const world = new World();
-  const dead = world.controller('dead');
-  dead.dispatcher.behaviour = () => never;
-  await world.insert({ dueAt: world.clock.now() + 10 });
-  await dead.controller.claimOnce();
+  await leaveOneBehind(world);
   const heir = world.controller('heir', { outageMsMax: 100 });
   heir.controller.start();
   world.store.fail('before');
@@ -331,10 +333,7 @@ test('nothing is taken over within one extend interval of the store coming back'
 
 test('beside a store that stalls nothing is taken over until those at work had an extend interval to write', async () => {
   const world = new World();
-  const dead = world.controller('dead');
-  dead.dispatcher.behaviour = () => never;
-  await world.insert({ dueAt: world.clock.now() + 10 });
-  await dead.controller.claimOnce();
+  await leaveOneBehind(world);
   const heir = world.controller('heir');
   const stall = Promise.withResolvers<void>();
   // What writes is not answered; a claim that finds nothing writes nothing.
@@ -351,10 +350,7 @@ test('beside a store that stalls nothing is taken over until those at work had a
 
 test('a store that is slow for ever keeps nobody from inheriting', async () => {
   const world = new World();
-  const dead = world.controller('dead');
-  dead.dispatcher.behaviour = () => never;
-  await world.insert({ dueAt: world.clock.now() + 10 });
-  await dead.controller.claimOnce();
+  await leaveOneBehind(world);
   const heir = world.controller('heir');
   world.store.beat = () => new Promise<void>(() => undefined);
   heir.controller.start();
@@ -366,10 +362,7 @@ test('a store that is slow for ever keeps nobody from inheriting', async () => {
 
 test('a store that comes and goes for ever keeps nobody from inheriting', async () => {
   const world = new World();
-  const dead = world.controller('dead');
-  dead.dispatcher.behaviour = () => never;
-  await world.insert({ dueAt: world.clock.now() + 10 });
-  await dead.controller.claimOnce();
+  await leaveOneBehind(world);
   const heir = world.controller('heir');
   const { claim } = world.store;
   let claims = 0;
@@ -386,10 +379,7 @@ test('a store that comes and goes for ever keeps nobody from inheriting', async 
 
 test('a heart that can never beat keeps nobody from inheriting', async () => {
   const world = new World();
-  const dead = world.controller('dead');
-  dead.dispatcher.behaviour = () => never;
-  await world.insert({ dueAt: world.clock.now() + 10 });
-  await dead.controller.claimOnce();
+  await leaveOneBehind(world);
   const heir = world.controller('heir', { beatEveryMs: 2_001 });
   world.store.fail('before', 'beat');
   heir.controller.start();

@@ -12,13 +12,13 @@ describe('an instant as text', () => {
   });
 
   it('is written as Date has it, whatever was written before', () => {
-    const instants = fc.array(
-      fc.integer({ min: -8.64e15, max: 8.64e15 }).chain((at) => fc.constantFrom(at, at + 1, at)),
-    );
+    const written = (at: number) => assert.equal(formatInstant(at), new Date(at).toISOString());
+    const instant = fc.integer({ min: -8.63e15, max: 8.63e15 });
     fc.assert(
-      fc.property(instants, (all) => {
-        for (const instant of all.filter((at) => at <= 8.64e15))
-          assert.equal(formatInstant(instant), new Date(instant).toISOString());
+      // Often in the same minute, else in the one before or behind.
+      fc.property(instant, fc.integer({ min: -90_000, max: 90_000 }), (at, laterMs) => {
+        written(at);
+        written(at + laterMs);
       }),
     );
     assert.throws(() => formatInstant(Number.NaN), RangeError);
