@@ -122,9 +122,11 @@ export class Databases {
     if (there && at <= there.clock.now() + ringAheadMs) there.wakeups?.ring(at);
   }
 
-  /** Opens them all. Those that do not answer are tried on in the background. Throws what keeps one from ever opening. */
+  /** Opens them all. Those that do not answer are tried on in the background. Throws what keeps them from ever opening, where none can be had. */
   async open(): Promise<void> {
-    await Promise.all(this.shards.map((shard) => shard.start()));
+    const started = await Promise.allSettled(this.shards.map((shard) => shard.start()));
+    const failures = started.flatMap((start) => (start.status === 'rejected' ? [start.reason] : []));
+    if (failures.length === this.shards.length) throw failures[0];
     await this.#synchroniser?.start();
   }
 

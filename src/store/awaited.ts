@@ -24,7 +24,7 @@ export class AwaitedStore<Opened extends Store> {
   readonly store: Store;
   /** Resolves with the store once it is open. Rejects with what keeps it from ever being, or when it was tried often enough. */
   readonly opened: Promise<Opened>;
-  /** Resolves when the first try has ended, whatever came of it. */
+  /** Resolves when the database is there, or was tried once and goes on being tried; never where it is not to be had. */
   readonly tried: Promise<void>;
   readonly #options: AwaitedStoreOptions<Opened>;
   #inner: Opened | undefined;
@@ -37,7 +37,7 @@ export class AwaitedStore<Opened extends Store> {
     this.tried = promise;
     this.opened = this.#open(resolve);
     // Whoever awaits it learns what went wrong; it must not end the process where nobody does.
-    this.opened.catch(() => resolve());
+    this.opened.catch(() => undefined);
     this.store = {
       ...wrapStore(
         () => this.#current(),

@@ -145,6 +145,7 @@ test('what keeps the service from starting is said in one message, and the exit 
       assert.equal(code, 1, `${name}: ${output}`);
       assert.match(output, message, name);
       assert.doesNotMatch(output, /\n\s+at /, `${name}: no stack trace`);
+      assert.doesNotMatch(output, /is ready/, name);
     }
   } finally {
     await running.end('SIGTERM');
