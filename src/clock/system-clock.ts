@@ -59,11 +59,10 @@ export class SystemClock implements Clock {
   doubtMs(): number {
     // A suspended machine's steady clock stands still: only the wall clock shows that leases may be long gone. And a wall clock that was
     // set may be the store's own.
-    const stepped = this.#ticks.wall() - this.#ticks.steady() - this.#wallMinusSteady;
-    if (Math.abs(stepped) > stepMsMin) return Number.POSITIVE_INFINITY;
     const steady = this.#ticks.steady();
+    const stepped = this.#ticks.wall() - steady - this.#wallMinusSteady;
+    if (Math.abs(stepped) > stepMsMin) return Number.POSITIVE_INFINITY;
     const knownToMs = this.#measuredDoubt + 2 * this.#drift(steady);
-    // Of one and the same moment: between two readings a busy machine lets time pass.
     const aheadMs = Math.max(0, this.#last - this.#earliest(steady));
     // Ahead of the latest that the store's time can be: it was set back, and what is due by this clock is early by the store's.
     return aheadMs > knownToMs + storeTickMs ? Number.POSITIVE_INFINITY : knownToMs + aheadMs;

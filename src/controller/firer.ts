@@ -105,7 +105,7 @@ export class Firer {
   /** Fires what is due, and sets the alarm for what comes next. */
   #fireDue(): void {
     const now = this.#parts.clock.now();
-    for (let held = this.#due.popUntil(now); held; held = this.#due.popUntil(now)) void this.#fire(held);
+    for (let held = this.#due.popUntil(now); held; held = this.#due.popUntil(now)) this.#fire(held);
     this.#arm(now);
   }
 
@@ -124,8 +124,7 @@ export class Firer {
     });
   }
 
-  async #fire(held: Held): Promise<void> {
-    const { dispatcher, observer, clock, settings, onTurn } = this.#parts;
+  #fire(held: Held): void {
     const { timer } = held;
     const call = {
       timer,
@@ -133,15 +132,22 @@ export class Firer {
       number: timer.attemptsMade + 1,
       mayLeave: () => this.#maySend(held),
     };
-    const dispatched = await dispatcher.dispatch(call, () => this.#permit(held));
+    // Without `async`: a backlog's calls wait in the lanes by the hundred, and what each keeps there is garbage that has grown old.
+    void this.#parts.dispatcher
+      .dispatch(call, () => this.#permit(held))
+      .then((dispatched) => this.#hadTurn(held, dispatched));
+  }
+
+  #hadTurn(held: Held, dispatched: Dispatched): Promise<void> {
+    const { observer, clock, settings, onTurn } = this.#parts;
     onTurn();
     if (dispatched.kind === 'sent') return this.#settleSent(held, dispatched);
     if (dispatched.kind === 'postponed') {
       const untilAt = clock.now() + (dispatched.untilAt - clock.monotonic());
-      observer.postponed(timer, dispatched.because, untilAt);
+      observer.postponed(held.timer, dispatched.because, untilAt);
       return this.#giveBack(held, untilAt);
     }
-    observer.dropped(timer);
+    observer.dropped(held.timer);
     // Not at once: what kept it from being sent (a store that fails to write, a clock in doubt) would only be met again.
     return this.#giveBack(held, clock.now() + settings.pollMs);
   }

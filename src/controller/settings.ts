@@ -43,7 +43,7 @@ export const defaultControllerSettings: ControllerSettings = {
   clockDoubtMsMax: 1_000,
   batchMax: 500,
   heldMax: 4_096,
-  queuedBusy: 1_024,
+  queuedBusy: 512,
   heldBytesMax: 64 * 1024 * 1024,
   historyMs: 7 * 86_400_000,
   purgeEveryMs: 60_000,

@@ -43,7 +43,7 @@ export class ControllerTelemetry implements ControllerObserver {
   }
 
   attempted(_timer: Timer, attempt: Attempt, latenessMs: number | null): void {
-    this.#metrics.attempts.inc({ outcome: attempt.outcome });
+    this.#metrics.attempts.inc(attempt.outcome);
     this.#recent.attempted(latenessMs);
     if (latenessMs !== null) this.#metrics.lateness.observe(latenessMs / 1000);
   }
@@ -84,7 +84,7 @@ export class ControllerTelemetry implements ControllerObserver {
       );
       return;
     }
-    this.#metrics.ended.inc({ status: next.ended.status });
+    this.#metrics.ended.inc(next.ended.status);
     if (next.ended.status === 'done') this.#log.info(facts, 'timer done');
     else this.#log.error({ ...facts, error: attempt?.error }, `timer ${next.ended.status}`);
   }

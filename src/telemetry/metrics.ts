@@ -26,6 +26,19 @@ const storeBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 
 
 const breakerStates = ['closed', 'half-open', 'open'] as const;
 
+/** A counter by label, for what happens at every call: one of prom-client's own puts its labels together each time. Read when somebody asks. */
+class Tally {
+  readonly #counts = new Map<string, number>();
+
+  inc(label: string): void {
+    this.#counts.set(label, (this.#counts.get(label) ?? 0) + 1);
+  }
+
+  [Symbol.iterator](): Iterator<[label: string, count: number]> {
+    return this.#counts.entries();
+  }
+}
+
 /** Everything at /metrics, in the Prometheus text format. Counters are moved as things happen, gauges when somebody asks. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -34,10 +47,8 @@ export class Metrics {
     'punctual_requests_refused_total',
     'Requests refused with 503: overload, or an outage of the store.',
   );
-  readonly attempts = this.#counter('punctual_attempts_total', 'Calls on the wire, by outcome.', ['outcome']);
-  readonly ended = this.#counter('punctual_timers_ended_total', 'Timers that ended by themselves, by state.', [
-    'status',
-  ]);
+  readonly attempts = this.#tally('punctual_attempts_total', 'Calls on the wire, by outcome.', 'outcome');
+  readonly ended = this.#tally('punctual_timers_ended_total', 'Timers that ended by themselves, by state.', 'status');
   readonly postponed = this.#counter('punctual_postponed_total', 'Due calls that were put off, by reason.', ['reason']);
   readonly dropped = this.#counter(
     'punctual_dropped_total',
@@ -109,6 +120,16 @@ export class Metrics {
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #tally(name: string, help: string, label: string): Tally {
+    const tally = new Tally();
+    const collect = function (this: Counter) {
+      this.reset();
+      for (const [value, count] of tally) this.inc({ [label]: value }, count);
+    };
+    new Counter({ name, help, labelNames: [label], registers: [this.#registry], collect });
+    return tally;
   }
 
   #gauge(name: string, help: string, labelNames: string[] = []): Gauge {

@@ -5,6 +5,7 @@ import { withoutPassword } from '../address.ts';
 import { retried } from '../retried.ts';
 import type { Timing } from '../timing.ts';
 import { commitFault, connectFault, isPassing, leavesConnection, statementFault } from './faults.ts';
+import { parameterOf } from './rows.ts';
 import { type StatementName, statements } from './statements.ts';
 
 /**
@@ -170,7 +171,7 @@ export class Connections {
 
 /** Named, so that the server parses and plans it once for each connection. */
 async function run(client: PoolClient, name: StatementName, values: readonly unknown[]): Promise<Rows> {
-  const result = await client.query({ name, text: statements[name], values: [...values], rowMode: 'array' });
+  const result = await client.query({ name, text: statements[name], values: values.map(parameterOf), rowMode: 'array' });
   return result.rows;
 }
 

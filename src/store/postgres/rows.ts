@@ -18,19 +18,39 @@ export function bodyOf(body: string | null): Buffer | null {
   return body === null ? null : Buffer.from(body);
 }
 
-/** A row of a timer's columns; its body comes as bytes. */
+/** A row of a timer's columns, whatever stands behind them; its body comes as bytes. */
 export function timerRowOf(row: Row): TimerRow {
-  const columns = row.slice(0, 16);
-  const body = columns[bodyColumn] as Buffer | null;
-  columns[bodyColumn] = body === null ? null : body.toString();
-  return columns as unknown as TimerRow;
+  const body = row[bodyColumn] as Buffer | null;
+  return (body === null ? row : row.with(bodyColumn, body.toString())) as unknown as TimerRow;
 }
+
+/** A statement's parameter. Batches of plain values are written here: `pg` escapes each of them twice, needed or not. */
+export function parameterOf(value: unknown): unknown {
+  return Array.isArray(value) && !value.some(ArrayBuffer.isView) ? arrayLiteral(value) : value;
+}
+
+/** Numbers, texts and nulls as PostgreSQL reads an array (its manual, "Array Input and Output Syntax"). */
+function arrayLiteral(values: readonly (number | string | null)[]): string {
+  let literal = '{';
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!;
+    const text = typeof value === 'string' ? quoted(value) : value === null ? 'NULL' : String(value);
+    literal += index === 0 ? text : `,${text}`;
+  }
+  return `${literal}}`;
+}
+
+function quoted(text: string): string {
+  return `"${mustEscape.test(text) ? text.replace(escapable, '\\$&') : text}"`;
+}
+
+const mustEscape = /["\\]/;
+const escapable = /["\\]/g;
 
 /** Rows of `claim`: the timer as it is now, then its `claim_at` and owner of before. */
 export function claimedOf(rows: readonly Row[]): Claimed[] {
   const claimed = rows.map((row): Claimed => {
-    const [claimableAt, takenFrom] = row.slice(16) as [number, string | null];
-    return { timer: decodeTimer(timerRowOf(row)), claimableAt, takenFrom };
+    return { timer: decodeTimer(timerRowOf(row)), claimableAt: row[16] as number, takenFrom: row[17] as string | null };
   });
   // UPDATE … RETURNING knows no order.
   return claimed.sort(earliestFirst);
