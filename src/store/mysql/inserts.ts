@@ -32,10 +32,9 @@ export async function insert(
   return connections.transaction(async (transaction) => {
     const used = await takeKeys(transaction, placed);
     const fresh = placed.filter(({ timer }) => !used.has(timer));
-    await insertFresh(transaction, fresh);
     const entry = new LedgerEntry();
     for (const { bucket } of fresh) entry.accept(bucket, 1);
-    await transaction.commit(...entry.statements());
+    await insertFresh(transaction, fresh, entry.statements());
     return timers.map((timer) => used.get(timer) ?? { kind: 'created', id: timer.id });
   });
 }
@@ -137,15 +136,26 @@ function useOf({ id, fingerprint, dueAt }: First, idempotency: Idempotency): Key
   return fingerprint === idempotency.fingerprint ? { kind: 'existing', id, dueAt } : { kind: 'conflict', id };
 }
 
-async function insertFresh(transaction: Transaction, fresh: readonly Placed[]): Promise<void> {
-  const rows = fresh.map(newColumns);
+/** Stores them, and commits together with what `last` says; most often all in one round trip. */
+async function insertFresh(transaction: Transaction, fresh: readonly Placed[], last: readonly string[]): Promise<void> {
   // One at a time: which rows a statement is about must be known where it fails.
-  for (const portion of portionsOf(rows, bytesOf)) {
-    try {
-      await transaction.run(insertTimers(portion));
-    } catch (error) {
-      throw isDuplicate(error) ? await nameDuplicate(transaction, portion, error) : error;
-    }
+  const portions = portionsOf(fresh.map(newColumns), bytesOf);
+  const final = portions.pop() ?? [];
+  for (const portion of portions) await insertPortion(transaction, portion, (insert) => transaction.run(insert));
+  if (final.length === 0) await transaction.commit(...last);
+  else await insertPortion(transaction, final, (insert) => transaction.commit(insert, ...last));
+}
+
+async function insertPortion(
+  transaction: Transaction,
+  portion: readonly NewColumns[],
+  send: (insert: string) => Promise<unknown>,
+): Promise<void> {
+  try {
+    await send(insertTimers(portion));
+  } catch (error) {
+    // The statements behind the one that failed were not run: nothing is committed.
+    throw isDuplicate(error) ? await nameDuplicate(transaction, portion, error) : error;
   }
 }
 

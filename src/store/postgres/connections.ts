@@ -171,7 +171,12 @@ export class Connections {
 
 /** Named, so that the server parses and plans it once for each connection. */
 async function run(client: PoolClient, name: StatementName, values: readonly unknown[]): Promise<Rows> {
-  const result = await client.query({ name, text: statements[name], values: values.map(parameterOf), rowMode: 'array' });
+  const result = await client.query({
+    name,
+    text: statements[name],
+    values: values.map(parameterOf),
+    rowMode: 'array',
+  });
   return result.rows;
 }
 

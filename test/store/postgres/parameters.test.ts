@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { parameterOf } from '../../../src/store/postgres/rows.ts';
+import { freshDatabase } from '../../support/servers/databases.ts';
+import { connectTo, unavailable } from './scratch.ts';
+
+// What the protocol cannot carry is kept out by the API: NUL, and halves of surrogate pairs.
+const text = fc.string({ unit: 'binary' }).map((any) => any.replaceAll('\0', '').toWellFormed());
+const awkward = fc.constantFrom('', 'NULL', 'null', '"', '\\', '\\"', '{}', ',', ' ', '[{"a":"\\u0001"}]', '\n\t');
+
+describe("a batch's values as parameters", { skip: unavailable }, () => {
+  it('reach the server as they are', async (context) => {
+    const client = await connectTo(context, await freshDatabase('postgres', context));
+    const texts = fc.array(fc.option(fc.oneof(text, awkward)));
+    const numbers = fc.array(fc.option(fc.maxSafeInteger()));
+    await fc.assert(
+      fc.asyncProperty(texts, numbers, async (names, instants) => {
+        const values = [names, instants].map(parameterOf);
+        const { rows } = await client.query('SELECT $1::text[] AS names, to_json($2::bigint[]) AS instants', values);
+        assert.deepEqual(rows[0], { names, instants });
+      }),
+    );
+  });
+
+  it('are left to the driver where there are bytes among them, or they are no batch', () => {
+    const bodies = [null, Buffer.from('body')];
+    assert.equal(parameterOf(bodies), bodies);
+    assert.equal(parameterOf('{not an array}'), '{not an array}');
+    assert.equal(parameterOf(null), null);
+  });
+});

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { Metrics } from '../../src/telemetry/metrics.ts';
+
+const unasked = () => Promise.reject(new Error('nobody knows'));
+
+function aMetrics(): Metrics {
+  return new Metrics({
+    counts: unasked,
+    nowMs: () => 0,
+    insertQueue: () => 0,
+    held: () => 0,
+    clockDoubtMs: () => 0,
+    shards: () => [],
+    lanes: () => [],
+  });
+}
+
+async function linesOf(metrics: Metrics, name: string): Promise<string[]> {
+  const lines = (await metrics.text()).split('\n');
+  return lines.filter((line) => line.startsWith(`${name}{`)).sort();
+}
+
+it('counts attempts and ended timers by label, the same at every scrape', async () => {
+  const metrics = aMetrics();
+  assert.deepEqual(await linesOf(metrics, 'punctual_attempts_total'), []);
+  for (const outcome of ['delivered', 'rejected', 'delivered']) metrics.attempts.inc(outcome);
+  metrics.ended.inc('done');
+  const attempts = ['punctual_attempts_total{outcome="delivered"} 2', 'punctual_attempts_total{outcome="rejected"} 1'];
+  assert.deepEqual(await linesOf(metrics, 'punctual_attempts_total'), attempts);
+  assert.deepEqual(await linesOf(metrics, 'punctual_attempts_total'), attempts);
+  assert.deepEqual(await linesOf(metrics, 'punctual_timers_ended_total'), [
+    'punctual_timers_ended_total{status="done"} 1',
+  ]);
+  metrics.attempts.inc('delivered');
+  assert.equal(
+    (await linesOf(metrics, 'punctual_attempts_total'))[0],
+    'punctual_attempts_total{outcome="delivered"} 3',
+  );
+});
