@@ -25,11 +25,12 @@ export function idle({ engine, timers, rounds, seconds, results }: IdleOptions):
       async round() {
         await using leaving = new AsyncDisposableStack();
         const fleet = await startPunctual(home);
-        leaving.defer(() => fleet.end());
+        // What was compiled is kept for the next start by one that ends in order.
+        leaving.defer(() => fleet.end('in order'));
         return { ...(await idleUse(fleet, 'serve-1', seconds)) };
       },
     };
-    const standings = await hold([punctual], { rounds, warmUps: 0 });
+    const standings = await hold([punctual], { rounds });
     const { cpuPercent, nowMb } = standings.Punctual!;
     const subject = `while ${timers.toLocaleString('en')} timers wait, ${engine}`;
     const range = 'the line goes from the lowest to the highest round';
