@@ -6,7 +6,7 @@ import { type Contestant, hold, type Standings } from './support/contest.ts';
 import { CountingReceiver } from './support/counting-receiver.ts';
 import { createRate } from './support/create-rate.ts';
 import { withClient } from './support/database-client.ts';
-import { fill, overdue, waiting } from './support/fill.ts';
+import { type Filling, fill, overdue, waiting } from './support/fill.ts';
 import { publish } from './support/outcome.ts';
 import { type Engine, type Home, startPunctual, withHomes } from './support/punctual.ts';
 import { tidy } from './support/tidy.ts';
@@ -34,18 +34,40 @@ interface Setup {
 const backlogs = [0, 10_000, 100_000, 1_000_000, 10_000_000];
 const sizes = [1, 2, 3];
 const warmUpSeconds = 1;
+/** From here on a backlog is stored once, and not for each round: what rounds leave behind is little beside it. */
+const keptFrom = 1_000_000;
 
-/** Each setup anew in every round, so that nothing but its backlog is in its databases. */
-export async function growth({ to, rounds, results, ...work }: GrowthOptions): Promise<Report> {
+/** Each setup anew in every round, so that nothing but its backlog is in its databases; but for the large backlogs. */
+export function growth({ to, rounds, results, ...work }: GrowthOptions): Promise<Report> {
+  const { engine } = work;
+  const within = backlogs.filter((backlog) => backlog <= to);
+  const large = within.filter((backlog) => backlog >= keptFrom);
+  return withHomes(engine, large.length, async (homes) => {
+    const kept = new Map<string, Home>();
+    for (const [at, backlog] of large.entries()) {
+      const home = homes[at]!;
+      await storeOn([home], backlog);
+      kept.set(nameOf(beside(backlog)), home);
+    }
+    return contest({ within, rounds, results, kept, ...work });
+  });
+}
+
+interface Contest extends Omit<GrowthOptions, 'to'> {
+  readonly within: readonly number[];
+  /** Databases that have their backlog, by the name of the setup. */
+  readonly kept: ReadonlyMap<string, Home>;
+}
+
+async function contest({ within, rounds, results, kept, ...work }: Contest): Promise<Report> {
   const { engine } = work;
   const faults: string[] = [];
-  const within = backlogs.filter((backlog) => backlog <= to);
   // A file takes one process, and is not one of several databases.
   const grows = engine !== 'sqlite';
   const setups = [...within.map(beside), ...(grows ? [...sizes.map(sharing), ...sizes.map(apiece)] : [])];
   // Of each kind, the first is the same: one process on one database without a backlog.
   const unlike = new Map(setups.map((setup) => [nameOf(setup), setup])).values();
-  const contestants = [...unlike].map((setup) => measuring(setup, { ...work, faults }));
+  const contestants = [...unlike].map((setup) => measuring(setup, { ...work, kept, faults }));
   const standings = await hold(contestants, { rounds, warmUps: 0 });
   const charts = [backlogChart(standings, { engine, within }), ...(grows ? sizeCharts(standings, engine) : [])];
   return publish({ name: `growth-${engine}`, standings, targets: [], charts, faults }, results);
@@ -69,13 +91,26 @@ function nameOf({ databases, processes, backlog }: Setup): string {
   return `processes ${processes}, databases ${databases}, waiting ${backlog.toLocaleString('en')}`;
 }
 
-interface Work extends Pick<GrowthOptions, 'engine' | 'timers' | 'seconds'> {
+interface Work extends Pick<Contest, 'engine' | 'timers' | 'seconds' | 'kept'> {
   readonly faults: string[];
 }
 
 function measuring(setup: Setup, work: Work): Contestant {
-  const round = () => withHomes(work.engine, setup.databases, (homes) => measure(setup, homes, work));
-  return { name: nameOf(setup), round };
+  const name = nameOf(setup);
+  const home = work.kept.get(name);
+  const round = () =>
+    withHomes(work.engine, setup.databases, async (homes) => {
+      await storeOn(homes, setup.backlog);
+      return measure(setup, homes, work);
+    });
+  return { name, round: home ? () => measure(setup, [home], work) : round };
+}
+
+/** Stores so many timers on each of the databases, due in a day or two or as `filling` says. */
+async function storeOn(homes: readonly Home[], timers: number, fillingOf: (shard: number) => Filling = () => waiting) {
+  for (const [shard, { databaseUrl }] of homes.entries()) {
+    await fill(databaseUrl, timers, fillingOf(shard), { shard, shards: homes.length });
+  }
 }
 
 async function measure(setup: Setup, homes: readonly Home[], { engine, timers, seconds, faults }: Work) {
@@ -83,7 +118,10 @@ async function measure(setup: Setup, homes: readonly Home[], { engine, timers, s
   const each = Math.ceil(timers / homes.length);
   const receiver = await CountingReceiver.start(each * homes.length);
   leaving.defer(() => receiver.close());
-  for (const shard of homes.keys()) await fillOne(homes, { shard, each, backlog: setup.backlog, receiver });
+  await storeOn(homes, each, (shard) => overdue(each, (number) => ({ url: receiver.url(shard * each + number) })));
+  for (const { databaseUrl } of homes) {
+    if (engine !== 'sqlite') await withClient(engine, databaseUrl, (ask) => tidy(engine, ask));
+  }
   const databaseUrl = homes.map((home) => home.databaseUrl).join(',');
   const fleet = await startPunctual({ engine, databaseUrl }, planOf(setup));
   leaving.defer(() => fleet.end());
@@ -91,23 +129,6 @@ async function measure(setup: Setup, homes: readonly Home[], { engine, timers, s
   faults.push(...(await receiver.faults(nameOf(setup))), ...fleet.endedByThemselves);
   await createRate(fleet.urls('serve'), warmUpSeconds);
   return { firedPerSecond: receiver.perSecond, createdPerSecond: await createRate(fleet.urls('serve'), seconds) };
-}
-
-interface Share {
-  readonly shard: number;
-  /** Overdue, in each shard. */
-  readonly each: number;
-  readonly backlog: number;
-  readonly receiver: CountingReceiver;
-}
-
-async function fillOne(homes: readonly Home[], { shard, each, backlog, receiver }: Share): Promise<void> {
-  const { engine, databaseUrl } = homes[shard]!;
-  const place = { shard, shards: homes.length };
-  await fill(databaseUrl, backlog, waiting, place);
-  const due = overdue(each, (number) => ({ url: receiver.url(shard * each + number) }));
-  await fill(databaseUrl, each, due, place);
-  if (engine !== 'sqlite') await withClient(engine, databaseUrl, (ask) => tidy(engine, ask));
 }
 
 function planOf({ processes }: Setup): FleetPlan {

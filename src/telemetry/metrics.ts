@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Counts } from '../store/store.ts';
+import type { OutcomeKind } from '../timer/outcome.ts';
+import type { EndedStatus } from '../timer/timer.ts';
 
 /** What is asked for when somebody scrapes. */
 export interface Gauges {
@@ -30,14 +32,14 @@ const eventLoopSampledMs = 50;
 const breakerStates = ['closed', 'half-open', 'open'] as const;
 
 /** A counter by label, for what happens at every call: one of prom-client's own puts its labels together each time. Read when somebody asks. */
-class Tally {
-  readonly #counts = new Map<string, number>();
+class Tally<Label extends string> {
+  readonly #counts = new Map<Label, number>();
 
-  inc(label: string): void {
+  inc(label: Label): void {
     this.#counts.set(label, (this.#counts.get(label) ?? 0) + 1);
   }
 
-  [Symbol.iterator](): Iterator<[label: string, count: number]> {
+  [Symbol.iterator](): Iterator<[label: Label, count: number]> {
     return this.#counts.entries();
   }
 }
@@ -50,8 +52,12 @@ export class Metrics {
     'punctual_requests_refused_total',
     'Requests refused with 503: overload, or an outage of the store.',
   );
-  readonly attempts = this.#tally('punctual_attempts_total', 'Calls on the wire, by outcome.', 'outcome');
-  readonly ended = this.#tally('punctual_timers_ended_total', 'Timers that ended by themselves, by state.', 'status');
+  readonly attempts = this.#tally<OutcomeKind>('punctual_attempts_total', 'Calls on the wire, by outcome.', 'outcome');
+  readonly ended = this.#tally<EndedStatus>(
+    'punctual_timers_ended_total',
+    'Timers that ended by themselves, by state.',
+    'status',
+  );
   readonly postponed = this.#counter('punctual_postponed_total', 'Due calls that were put off, by reason.', ['reason']);
   readonly dropped = this.#counter(
     'punctual_dropped_total',
@@ -125,8 +131,8 @@ export class Metrics {
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 
-  #tally(name: string, help: string, label: string): Tally {
-    const tally = new Tally();
+  #tally<Label extends string>(name: string, help: string, label: string): Tally<Label> {
+    const tally = new Tally<Label>();
     const collect = function (this: Counter) {
       this.reset();
       for (const [value, count] of tally) this.inc({ [label]: value }, count);

@@ -30,11 +30,11 @@ export function parameterOf(value: unknown): unknown {
 }
 
 /** Numbers, texts and nulls as PostgreSQL reads an array (its manual, "Array Input and Output Syntax"). */
-function arrayLiteral(values: readonly (number | string | null)[]): string {
+function arrayLiteral(values: readonly unknown[]): string {
   let literal = '{';
   for (let index = 0; index < values.length; index++) {
-    const value = values[index]!;
-    const text = typeof value === 'string' ? quoted(value) : value === null ? 'NULL' : String(value);
+    const value = values[index] ?? null;
+    const text = typeof value === 'number' ? String(value) : value === null ? 'NULL' : quoted(String(value));
     literal += index === 0 ? text : `,${text}`;
   }
   return `${literal}}`;
