@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parameterOf } from '../../../src/store/postgres/rows.ts';
-import { freshDatabase } from '../../support/servers/databases.ts';
+import { adminUrl } from '../../support/servers/databases.ts';
 import { connectTo, unavailable } from './scratch.ts';
 
 // What the protocol cannot carry is kept out by the API: NUL, and halves of surrogate pairs.
@@ -11,7 +11,7 @@ const awkward = fc.constantFrom('', 'NULL', 'null', '"', '\\', '\\"', '{}', ',',
 
 describe("a batch's values as parameters", { skip: unavailable }, () => {
   it('reach the server as they are', async (context) => {
-    const client = await connectTo(context, await freshDatabase('postgres', context));
+    const client = await connectTo(context, await adminUrl('postgres'));
     const texts = fc.array(fc.option(fc.oneof(text, awkward)));
     const numbers = fc.array(fc.option(fc.maxSafeInteger()));
     await fc.assert(
