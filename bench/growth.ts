@@ -43,20 +43,16 @@ export function growth({ to, rounds, results, ...work }: GrowthOptions): Promise
   const within = backlogs.filter((backlog) => backlog <= to);
   const large = within.filter((backlog) => backlog >= keptFrom);
   return withHomes(engine, large.length, async (homes) => {
-    const kept = new Map<string, Home>();
-    for (const [at, backlog] of large.entries()) {
-      const home = homes[at]!;
-      await storeOn([home], backlog);
-      kept.set(nameOf(beside(backlog)), home);
-    }
+    for (const [at, backlog] of large.entries()) await storeOn([homes[at]!], backlog);
+    const kept = new Map(large.map((backlog, at) => [backlog, homes[at]!]));
     return contest({ within, rounds, results, kept, ...work });
   });
 }
 
 interface Contest extends Omit<GrowthOptions, 'to'> {
   readonly within: readonly number[];
-  /** Databases that have their backlog, by the name of the setup. */
-  readonly kept: ReadonlyMap<string, Home>;
+  /** Databases that have their backlog, by that. */
+  readonly kept: ReadonlyMap<number, Home>;
 }
 
 async function contest({ within, rounds, results, kept, ...work }: Contest): Promise<Report> {
@@ -96,17 +92,16 @@ interface Work extends Pick<Contest, 'engine' | 'timers' | 'seconds' | 'kept'> {
 }
 
 function measuring(setup: Setup, work: Work): Contestant {
-  const name = nameOf(setup);
-  const home = work.kept.get(name);
+  const home = work.kept.get(setup.backlog);
   const round = () =>
     withHomes(work.engine, setup.databases, async (homes) => {
       await storeOn(homes, setup.backlog);
       return measure(setup, homes, work);
     });
-  return { name, round: home ? () => measure(setup, [home], work) : round };
+  return { name: nameOf(setup), round: home ? () => measure(setup, [home], work) : round };
 }
 
-/** Stores so many timers on each of the databases, due in a day or two or as `filling` says. */
+/** Stores so many timers on each of the databases, due in a day or two, or as `fillingOf` says. */
 async function storeOn(homes: readonly Home[], timers: number, fillingOf: (shard: number) => Filling = () => waiting) {
   for (const [shard, { databaseUrl }] of homes.entries()) {
     await fill(databaseUrl, timers, fillingOf(shard), { shard, shards: homes.length });

@@ -162,7 +162,7 @@ export class Lanes implements Dispatcher {
   #startNext(lane: Lane): boolean {
     if (lane.queue.length === 0) return false;
     if (this.#inFlight >= this.#totalMax || lane.inFlight >= this.#slotsPerLane()) return false;
-    const waitMs = this.#ratePerSecond > 0 ? lane.takeTokenOrWaitMs(this.#clock.monotonic()) : 0;
+    const waitMs = lane.takeTokenOrWaitMs(this.#clock.monotonic());
     if (waitMs > 0) {
       this.#offerAfter(lane, waitMs);
       return false;

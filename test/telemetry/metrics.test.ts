@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { Metrics } from '../../src/telemetry/metrics.ts';
-
-const unasked = () => Promise.reject(new Error('nobody knows'));
-
-function aMetrics(): Metrics {
-  return new Metrics({
-    counts: unasked,
-    nowMs: () => 0,
-    insertQueue: () => 0,
-    held: () => 0,
-    clockDoubtMs: () => 0,
-    shards: () => [],
-    lanes: () => [],
-  });
-}
+import type { Metrics } from '../../src/telemetry/metrics.ts';
+import { bareMetrics } from '../support/bare-metrics.ts';
 
 async function linesOf(metrics: Metrics, name: string): Promise<string[]> {
   const lines = (await metrics.text()).split('\n');
@@ -22,7 +9,7 @@ async function linesOf(metrics: Metrics, name: string): Promise<string[]> {
 }
 
 it('counts attempts and ended timers by label, the same at every scrape', async () => {
-  const metrics = aMetrics();
+  const metrics = bareMetrics();
   assert.deepEqual(await linesOf(metrics, 'punctual_attempts_total'), []);
   for (const outcome of ['delivered', 'rejected', 'delivered'] as const) metrics.attempts.inc(outcome);
   metrics.ended.inc('done');

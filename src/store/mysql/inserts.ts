@@ -140,10 +140,10 @@ function useOf({ id, fingerprint, dueAt }: First, idempotency: Idempotency): Key
 async function insertFresh(transaction: Transaction, fresh: readonly Placed[], last: readonly string[]): Promise<void> {
   // One at a time: which rows a statement is about must be known where it fails.
   const portions = portionsOf(fresh.map(newColumns), bytesOf);
-  const final = portions.pop() ?? [];
+  const final = portions.pop();
   for (const portion of portions) await insertPortion(transaction, portion, (insert) => transaction.run(insert));
-  if (final.length === 0) await transaction.commit(...last);
-  else await insertPortion(transaction, final, (insert) => transaction.commit(insert, ...last));
+  if (final) await insertPortion(transaction, final, (insert) => transaction.commit(insert, ...last));
+  else await transaction.commit(...last);
 }
 
 async function insertPortion(
@@ -164,7 +164,7 @@ async function nameDuplicate(
   transaction: Transaction,
   portion: readonly NewColumns[],
   cause: unknown,
-): Promise<PunctualError> {
+): Promise<unknown> {
   const ids = new Set<TimerId>();
   let twice: TimerId | undefined;
   for (const [, bytes] of portion) {
@@ -182,6 +182,8 @@ async function nameDuplicate(
   const answers = await transaction.run(...looks);
   const [stored] = answers.flatMap(({ rows }) => rows);
   const id = stored ? idOf(stored[0]) : twice;
+  // It was none of the timers, but what was written with them.
+  if (!id) return cause;
   return new PunctualError('internal', { message: `timer ${id} is stored already`, cause });
 }
 

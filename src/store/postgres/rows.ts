@@ -24,34 +24,27 @@ export function timerRowOf(row: Row): TimerRow {
   return (body === null ? row : row.with(bodyColumn, body.toString())) as unknown as TimerRow;
 }
 
-/** A statement's parameter. Batches of plain values are written here: `pg` escapes each of them twice, needed or not. */
+/** A statement's parameter. Batches are written here: `pg` searches each of their texts twice for what it must escape. */
 export function parameterOf(value: unknown): unknown {
-  return Array.isArray(value) && !value.some(ArrayBuffer.isView) ? arrayLiteral(value) : value;
+  return Array.isArray(value) ? `{${value.map(elementOf).join(',')}}` : value;
 }
 
-/** Numbers, texts and nulls as PostgreSQL reads an array (its manual, "Array Input and Output Syntax"). */
-function arrayLiteral(values: readonly unknown[]): string {
-  let literal = '{';
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index] ?? null;
-    const text = typeof value === 'number' ? String(value) : value === null ? 'NULL' : quoted(String(value));
-    literal += index === 0 ? text : `,${text}`;
-  }
-  return `${literal}}`;
+/** A number, text, null or bytes within an array (PostgreSQL's manual, "Array Input and Output Syntax"; of bytes, "bytea Hex Format"). */
+function elementOf(value: number | string | Buffer | null | undefined): string {
+  if (typeof value === 'string') return `"${value.replace(/["\\]/g, '\\$&')}"`;
+  if (typeof value === 'number') return String(value);
+  return value ? `"\\\\x${value.toHex()}"` : 'NULL';
 }
-
-function quoted(text: string): string {
-  return `"${mustEscape.test(text) ? text.replace(escapable, '\\$&') : text}"`;
-}
-
-const mustEscape = /["\\]/;
-const escapable = /["\\]/g;
 
 /** Rows of `claim`: the timer as it is now, then its `claim_at` and owner of before. */
 export function claimedOf(rows: readonly Row[]): Claimed[] {
-  const claimed = rows.map((row): Claimed => {
-    return { timer: decodeTimer(timerRowOf(row)), claimableAt: row[16] as number, takenFrom: row[17] as string | null };
-  });
+  const claimed = rows.map(
+    (row): Claimed => ({
+      timer: decodeTimer(timerRowOf(row)),
+      claimableAt: row[16] as number,
+      takenFrom: row[17] as string | null,
+    }),
+  );
   // UPDATE … RETURNING knows no order.
   return claimed.sort(earliestFirst);
 }
