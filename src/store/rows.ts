@@ -156,21 +156,22 @@ export function encodeSettlement({ id, owner, claim, settlement }: HeldSettlemen
 }
 
 export function decodeTimer(row: TimerRow): Timer {
-  // By number: to take a row of this length apart costs several times as much, at every claim.
+  const [id, tenant, key, dueAt, retryAt, at, owner, claim, begun, attemptsMade, attemptsMax, , attempts] = row;
+  const status = row[15];
   return {
-    id: row[0],
-    tenant: row[1],
-    key: row[2],
-    spec: decodeSpec(row[11], row[13], row[14]),
-    dueAt: row[3],
-    retryAt: row[4],
-    attempts: decodeAttempts(row[12]),
-    attemptsMade: row[9],
-    attemptsMax: row[10],
-    claim: row[7],
-    lease: leaseOf(row[6], row[5]),
-    begunClaim: row[8],
-    ended: endedOf(row[15], row[5]),
+    id,
+    tenant,
+    key,
+    spec: decodeSpec(row),
+    dueAt,
+    retryAt,
+    attempts: decodeAttempts(attempts),
+    attemptsMade,
+    attemptsMax,
+    claim,
+    lease: leaseOf(owner, at),
+    begunClaim: begun,
+    ended: endedOf(status, at),
   };
 }
 
@@ -195,7 +196,8 @@ function endedOf(status: EndedStatus | null, at: number): Ended | null {
   return status === null ? null : { status, at };
 }
 
-function decodeSpec(url: string, spec: string | null, body: string | null): Spec {
+function decodeSpec(row: TimerRow): Spec {
+  const [, , , , , , , , , , , url, , spec, body] = row;
   if (spec === null) return { ...omitted, url, body };
   const { retry, ...packed } = unpack(spec);
   return { ...omitted, ...packed, url, body, ...(retry && { retry: unpackRetry(retry) }) };
@@ -267,10 +269,8 @@ function encodeAttempts(attempts: readonly Attempt[]): string | null {
   );
 }
 
-const noAttempts: readonly Attempt[] = [];
-
 function decodeAttempts(text: string | null): readonly Attempt[] {
-  if (text === null) return noAttempts;
+  if (text === null) return [];
   const packed = JSON.parse(text) as [number, Attempt['outcome'], ...(number | string | null)[]][];
   return packed.map(
     ([number, outcome, startedAt, durationMs, status, error, response]) =>

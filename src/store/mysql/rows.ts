@@ -27,12 +27,9 @@ export function hexOf(id: TimerId): string {
 
 /** A row with the columns of a TimerRow. */
 export function timerRowOf(row: Row): TimerRow {
-  const columns = row.slice();
-  columns[0] = idOf(row[0]);
-  columns[1] = textOf(row[1]);
-  columns[2] = textOrNull(row[2]);
-  columns[6] = textOrNull(row[6]);
-  columns[14] = textOrNull(row[14]);
+  const [id, tenant, key, dueAt, retryAt, at, owner, ...rest] = row;
+  const columns = [idOf(id), textOf(tenant), textOrNull(key), dueAt, retryAt, at, textOrNull(owner), ...rest];
+  columns[14] = textOrNull(columns[14]);
   return columns as unknown as TimerRow;
 }
 
