@@ -98,6 +98,6 @@ export function earliestFirst(one: Claimed, other: Claimed): number {
   return one.claimableAt - other.claimableAt || compareIds(one.timer.id, other.timer.id);
 }
 
-function compareIds(one: TimerId, other: TimerId): number {
+export function compareIds(one: TimerId, other: TimerId): number {
   return one < other ? -1 : Number(one > other);
 }

@@ -89,11 +89,11 @@ function inOneTransaction(): Costs {
     'create with a key': [7, 1, 1],
     claim: [6, 3, 1],
     'claim of nothing': [2, 2, 0],
-    begin: [4, 1, 1],
-    'settle to try again': [4, 1, 1],
-    settle: [6, 1, 1],
-    life: [16, 5, 3],
-    'life at most once': [20, 6, 4],
+    begin: [3, 1, 1],
+    'settle to try again': [3, 1, 1],
+    settle: [5, 1, 1],
+    life: [15, 5, 3],
+    'life at most once': [18, 6, 4],
   };
 }
 

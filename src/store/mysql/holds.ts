@@ -1,25 +1,28 @@
 import { idToBytes } from '../../timer/id.ts';
-import { byBucket, type Placed } from '../buckets.ts';
+import { byBucket, compareIds, type Placed, partlyDone } from '../buckets.ts';
 import type { Hold, HoldResult } from '../store.ts';
 import type { Connections } from './connections.ts';
 import { idOf, portionsOf, textOf } from './rows.ts';
 import type { Answer } from './session.ts';
 import { lockTimers } from './statements/holds.ts';
 
-/** Holds of one bucket, as many as one statement takes. */
-export interface HoldGroup<T extends Hold> {
+/** Holds of one bucket, as many as one statement takes, in the order of their ids: so two of these never wait for each other crosswise. */
+interface HoldGroup<T extends Hold> {
   readonly bucket: number;
   readonly holds: readonly Placed<T>[];
 }
 
-export function groupsOf<T extends Hold>(holds: readonly T[], buckets: number): HoldGroup<T>[] {
+function groupsOf<T extends Hold>(holds: readonly T[], buckets: number): HoldGroup<T>[] {
   return [...byBucket(holds, buckets)].flatMap(([bucket, placed]) =>
-    portionsOf(placed).map((portion) => ({ bucket, holds: portion })),
+    portionsOf(placed.sort((one, other) => compareIds(one.item.id, other.item.id))).map((portion) => ({
+      bucket,
+      holds: portion,
+    })),
   );
 }
 
 /** The statement that locks the group's timers; `holdersOf` reads its answer. */
-export function lockGroup<T extends Hold>({ bucket, holds }: HoldGroup<T>): string {
+function lockGroup<T extends Hold>({ bucket, holds }: HoldGroup<T>): string {
   return lockTimers(
     bucket,
     holds.map(({ item }) => idToBytes(item.id)),
@@ -35,30 +38,55 @@ export function holdersOf({ rows }: Answer): (hold: Hold) => boolean {
   };
 }
 
+/** The statement by which a verb changes holds of one owner in one bucket; it meets those whose owner and claim are as given. */
+type UpdateOf<T extends Hold> = (bucket: number, owner: string, holds: readonly T[]) => string;
+
+/**
+ * A verb that may be done twice, and changes timers which are still held: so are nearly always all of them, which the number of rows that
+ * were met tells. Where some are not, it is done once more, looking which.
+ */
+export async function repeatableUnderHolds<T extends Hold>(
+  connections: Connections,
+  { holds, buckets }: { holds: readonly T[]; buckets: number },
+  update: UpdateOf<T>,
+): Promise<HoldResult[]> {
+  if (holds.length === 0) return [];
+  const updates = updatesOf(groupsOf(holds, buckets), update);
+  const answers = await connections.transaction((transaction) => transaction.commit(...updates));
+  const met = answers.reduce((sum, { affected }) => sum + affected, 0);
+  if (met === holds.length) return holds.map(() => 'applied');
+  return underHolds(connections, { holds, buckets }, update).catch((error: unknown) => {
+    throw partlyDone(error);
+  });
+}
+
 /**
  * A verb that changes timers which are still held: locks them, changes those whose owner and claim are as given, and commits, all in one
- * round trip. `update` gives the statement for holds of one owner.
+ * round trip.
  */
 export async function underHolds<T extends Hold>(
   connections: Connections,
   { holds, buckets }: { holds: readonly T[]; buckets: number },
-  update: (bucket: number, owner: string, holds: readonly T[]) => string,
+  update: UpdateOf<T>,
 ): Promise<HoldResult[]> {
   const results = new Array<HoldResult>(holds.length).fill('lost');
   if (holds.length === 0) return results;
   const groups = groupsOf(holds, buckets);
-  const locks = groups.map(lockGroup);
-  const updates = groups.flatMap(({ bucket, holds: placed }) => {
-    const owners = Map.groupBy(
-      placed.map(({ item }) => item),
-      ({ owner }) => owner,
-    );
-    return [...owners].map(([owner, held]) => update(bucket, owner, held));
-  });
-  const answers = await connections.transaction((transaction) => transaction.commit(...locks, ...updates));
+  const statements = [...groups.map(lockGroup), ...updatesOf(groups, update)];
+  const answers = await connections.transaction((transaction) => transaction.commit(...statements));
   for (const [index, { holds: placed }] of groups.entries()) {
     const holds = holdersOf(answers[index]!);
     for (const { item, place } of placed) if (holds(item)) results[place] = 'applied';
   }
   return results;
+}
+
+function updatesOf<T extends Hold>(groups: readonly HoldGroup<T>[], update: UpdateOf<T>): string[] {
+  return groups.flatMap(({ bucket, holds }) => {
+    const owners = Map.groupBy(
+      holds.map(({ item }) => item),
+      ({ owner }) => owner,
+    );
+    return [...owners].map(([owner, held]) => update(bucket, owner, held));
+  });
 }

@@ -1,7 +1,7 @@
 import { PunctualError } from '../../timer/errors.ts';
 import { idToBytes, type TimerId } from '../../timer/id.ts';
 import type { EndedStatus } from '../../timer/timer.ts';
-import { byBucket, type Placed } from '../buckets.ts';
+import { byBucket, compareIds } from '../buckets.ts';
 import { encodeSettlement, type SettlementRow } from '../rows.ts';
 import type { HeldSettlement, HoldResult } from '../store.ts';
 import type { Connections } from './connections.ts';
@@ -37,30 +37,62 @@ interface Settling {
 }
 
 /** Writes what became of attempts, of whatever buckets, in one transaction. */
-export function settle(
+export async function settle(
   connections: Connections,
   settlements: readonly HeldSettlement[],
   buckets: number,
 ): Promise<HoldResult[]> {
   const rows = settlements.map((settlement) => settlingOf(encodeSettlement(settlement)));
-  const rounds = [...byBucket(rows, buckets)].flatMap(([bucket, placed]) =>
-    roundsOf(placed)
-      .flatMap((round) => portionsOf(round, ({ item }) => item.attempts?.length ?? 0))
-      .map((portion) => ({ bucket, portion })),
+  const portions = settlePortions(rows, buckets);
+  const applied = (await settleAllHeld(connections, portions))
+    ? new Set(rows)
+    : await settleEach(connections, portions);
+  return rows.map((row) => (applied.has(row) ? 'applied' : 'lost'));
+}
+
+/** Settlements of timers in one bucket that one owner holds, in the order of their ids, each timer once. */
+interface Portion {
+  readonly bucket: number;
+  readonly owner: string;
+  readonly rows: readonly Settling[];
+}
+
+function settlePortions(rows: readonly Settling[], buckets: number): Portion[] {
+  return [...byBucket(rows, buckets)].flatMap(([bucket, placed]) =>
+    roundsOf(placed.map(({ item }) => item).sort((one, other) => compareIds(one.id, other.id))).flatMap((round) =>
+      [...Map.groupBy(round, ({ owner }) => owner)].flatMap(([owner, held]) =>
+        portionsOf(held, ({ attempts }) => attempts?.length ?? 0).map((portion) => ({ bucket, owner, rows: portion })),
+      ),
+    ),
   );
+}
+
+/**
+ * Settles all, or nothing where any of the timers is not held as its settlement says: which is so rarely that looking first, timer by timer,
+ * would be wasted on the others.
+ */
+function settleAllHeld(connections: Connections, portions: readonly Portion[]): Promise<boolean> {
+  const writes = portions.flatMap(writesOf);
   return connections.transaction(async (transaction) => {
-    const results = new Array<HoldResult>(rows.length).fill('lost');
+    const answers = await transaction.run(...writes.map(({ sql }) => sql));
+    if (writes.some(({ count }, index) => answers[index]!.affected !== count)) return false;
     const entry = new LedgerEntry();
-    for (const { bucket, portion } of rounds) {
-      const isApplied = await settlePortion(transaction, {
-        bucket,
-        rows: portion.map(({ item }) => item),
-        entry,
-      });
-      for (const { item, place } of portion) if (isApplied.has(item)) results[place] = 'applied';
+    for (const portion of portions) noteEnds(portion, entry);
+    await transaction.commit(...entry.statements());
+    return true;
+  });
+}
+
+/** Looks at each timer, and settles what may be settled. Gives that. */
+function settleEach(connections: Connections, portions: readonly Portion[]): Promise<Set<Settling>> {
+  return connections.transaction(async (transaction) => {
+    const applied = new Set<Settling>();
+    const entry = new LedgerEntry();
+    for (const portion of portions) {
+      for (const row of await settlePortion(transaction, portion, entry)) applied.add(row);
     }
     await transaction.commit(...entry.statements());
-    return results;
+    return applied;
   });
 }
 
@@ -69,50 +101,37 @@ function settlingOf([id, owner, claim, made, max, attempts, status, at]: Settlem
 }
 
 /** In each round a timer comes once, so that of two settlements of one timer the second meets what the first has written. */
-function roundsOf<T extends { readonly id: TimerId }>(placed: readonly Placed<T>[]): Placed<T>[][] {
-  const rounds: Placed<T>[][] = [];
+function roundsOf(rows: readonly Settling[]): Settling[][] {
+  const rounds: Settling[][] = [];
   const times = new Map<TimerId, number>();
-  for (const each of placed) {
-    const round = times.get(each.item.id) ?? 0;
-    times.set(each.item.id, round + 1);
+  for (const row of rows) {
+    const round = times.get(row.id) ?? 0;
+    times.set(row.id, round + 1);
     rounds[round] ??= [];
-    rounds[round].push(each);
+    rounds[round].push(row);
   }
   return rounds;
 }
 
-interface Portion {
-  readonly bucket: number;
-  readonly rows: readonly Settling[];
-  /** Gets what is written here. */
-  readonly entry: LedgerEntry;
-}
-
-/** Locks the timers, and writes what may be written. Gives those that are applied. */
-async function settlePortion(transaction: Transaction, { bucket, rows, entry }: Portion): Promise<Set<Settling>> {
-  const ids = rows.map(({ id }) => idToBytes(id));
-  const [locked] = await transaction.run(lockTimers(bucket, ids));
+/** Locks the timers, and writes what may be written. Gives those that are applied; what ended is noted in `entry`. */
+async function settlePortion(transaction: Transaction, portion: Portion, entry: LedgerEntry): Promise<Settling[]> {
+  const { bucket, rows } = portion;
+  const [locked] = await transaction.run(
+    lockTimers(
+      bucket,
+      rows.map(({ id }) => idToBytes(id)),
+    ),
+  );
   const isHeld = holdersOf(locked!);
   const held = rows.filter(isHeld);
   const rest = rows.filter((row) => !isHeld(row));
-  const applied = new Set(held);
-  await writeHeld(transaction, { bucket, rows: held, entry });
-  if (rest.length > 0) {
-    for (const row of await settleRest(transaction, { bucket, rows: rest, entry })) applied.add(row);
-  }
-  return applied;
+  await writeHeld(transaction, { ...portion, rows: held });
+  noteEnds({ bucket, rows: held }, entry);
+  return rest.length === 0 ? held : [...held, ...(await settleRest(transaction, { bucket, rows: rest }, entry))];
 }
 
-async function writeHeld(transaction: Transaction, { bucket, rows, entry }: Portion): Promise<void> {
-  const ended = rows.filter(({ status }) => status !== null);
-  const waiting = rows.filter(({ status }) => status === null);
-  const writes: { readonly sql: string; readonly count: number }[] = [];
-  if (ended.length > 0) {
-    const ids = ended.map(({ id }) => idToBytes(id));
-    writes.push({ sql: settleEnded(bucket, ended.map(givenOf)), count: ended.length });
-    writes.push({ sql: deleteTimers(bucket, ids), count: ended.length });
-  }
-  if (waiting.length > 0) writes.push({ sql: settleWaiting(bucket, waiting.map(givenOf)), count: waiting.length });
+async function writeHeld(transaction: Transaction, portion: Portion): Promise<void> {
+  const writes = writesOf(portion);
   const answers = await transaction.run(...writes.map(({ sql }) => sql));
   for (const [index, { count }] of writes.entries()) {
     const { affected } = answers[index]!;
@@ -121,7 +140,23 @@ async function writeHeld(transaction: Transaction, { bucket, rows, entry }: Port
       throw new PunctualError('internal', { message: `${affected} of ${count} held timers could be settled` });
     }
   }
-  for (const { status } of ended) entry.move(bucket, null, status);
+}
+
+/** What settles timers that are held, and how many rows each statement meets when all of them are. */
+function writesOf({ bucket, owner, rows }: Portion): { readonly sql: string; readonly count: number }[] {
+  const ended = rows.filter(({ status }) => status !== null);
+  const waiting = rows.filter(({ status }) => status === null);
+  const ids = ended.map(({ id }) => idToBytes(id));
+  const writes = [
+    { sql: settleEnded(bucket, owner, ended.map(givenOf)), count: ended.length },
+    { sql: deleteTimers(bucket, ids), count: ended.length },
+    { sql: settleWaiting(bucket, owner, waiting.map(givenOf)), count: waiting.length },
+  ];
+  return writes.filter(({ count }) => count > 0);
+}
+
+function noteEnds({ bucket, rows }: Pick<Portion, 'bucket' | 'rows'>, entry: LedgerEntry): void {
+  for (const { status } of rows) if (status !== null) entry.move(bucket, null, status);
 }
 
 function givenOf({ id, claim, made, max, attempts, at, status }: Settling): Given {
@@ -129,7 +164,11 @@ function givenOf({ id, claim, made, max, attempts, at, status }: Settling): Give
 }
 
 /** Settlements of timers that are not held as they say: perhaps they have been written already, or come late for an uncertain one. */
-async function settleRest(transaction: Transaction, { bucket, rows, entry }: Portion): Promise<Settling[]> {
+async function settleRest(
+  transaction: Transaction,
+  { bucket, rows }: Pick<Portion, 'bucket' | 'rows'>,
+  entry: LedgerEntry,
+): Promise<Settling[]> {
   const ids = rows.map(({ id }) => idToBytes(id));
   const [open, ended] = await transaction.run(settledOpen(bucket, ids), settledEnded(bucket, ids));
   const opens = byId(open!.rows);

@@ -24,7 +24,7 @@ import type { Timing } from '../timing.ts';
 import { change, purge } from './changes.ts';
 import { Claims } from './claims.ts';
 import { Connections } from './connections.ts';
-import { underHolds } from './holds.ts';
+import { repeatableUnderHolds, underHolds } from './holds.ts';
 import { findKey, insert } from './inserts.ts';
 import { LedgerFolder } from './ledger.ts';
 import { type Migrated, migrate } from './migrate.ts';
@@ -112,13 +112,13 @@ export class MysqlStore implements Store {
   }
 
   begin(holds: readonly Hold[]): Promise<HoldResult[]> {
-    return underHolds(this.#connections, { holds, buckets: this.#buckets }, (bucket, owner, held) =>
+    return repeatableUnderHolds(this.#connections, { holds, buckets: this.#buckets }, (bucket, owner, held) =>
       begin(bucket, owner, held.map(givenOf)),
     );
   }
 
   extend(holds: readonly Hold[], untilAt: number): Promise<HoldResult[]> {
-    return underHolds(this.#connections, { holds, buckets: this.#buckets }, (bucket, owner, held) =>
+    return repeatableUnderHolds(this.#connections, { holds, buckets: this.#buckets }, (bucket, owner, held) =>
       extend(bucket, owner, held.map(givenOf), untilAt),
     );
   }

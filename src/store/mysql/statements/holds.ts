@@ -1,6 +1,4 @@
-import { among, type Given, givenTimers, type Id, listed, statement } from './text.ts';
-
-const isHeld = 'timers.held = 1 AND timers.owner = ?';
+import { among, type Given, givenTimers, type Id, isHeld, listed, statement } from './text.ts';
 
 /**
  * Who holds each: timers' primary key, one row for each. Locks the rows, so that what is decided on them stays true: in the order of their

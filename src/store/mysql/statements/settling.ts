@@ -1,24 +1,25 @@
 import type { EndedStatus } from '../../../timer/timer.ts';
-import { among, type Given, givenTimers, type Id, listed, statement } from './text.ts';
+import { among, type Given, givenTimers, type Id, isHeld, listed, statement } from './text.ts';
 
 const settledColumns = `, made INT UNSIGNED PATH '$[2]', max INT UNSIGNED PATH '$[3]', attempts MEDIUMTEXT PATH '$[4]',
   at BIGINT PATH '$[5]', status VARCHAR(9) PATH '$[6]'`;
 
 /**
- * Reads timers' primary key, one row for each, all of which this transaction has locked; writes history's and history_ended. Bodies are
- * copied inside the database. Behind the claim: attempts made, allowed, and on record
- * ('' for none: servers differ in what JSON's null is as text); when it ended, and how.
+ * Reads timers' primary key, one row for each, and locks those that the owner holds; writes history's and history_ended. Bodies are copied
+ * inside the database. Behind the claim: attempts made, allowed, and on record ('' for none: servers differ in what JSON's null is as text);
+ * when it ended, and how.
  */
-export const settleEnded = (bucket: number, timers: readonly Given[]) =>
+export const settleEnded = (bucket: number, owner: string, timers: readonly Given[]) =>
   statement(
     `INSERT INTO history (bucket, id, tenant, \`key\`, due_at, retry_at, ended_at, claim, begun, attempts_made, attempts_max, status,
       url, attempts, spec, body)
     SELECT timers.bucket, timers.id, timers.tenant, timers.\`key\`, timers.due_at, timers.retry_at, given.at, timers.claim,
       IF(given.status = 'uncertain', timers.begun, NULL), given.made, given.max, given.status,
       timers.url, NULLIF(given.attempts, ''), timers.spec, timers.body
-    FROM ${givenTimers(settledColumns)}`,
+    FROM ${givenTimers(settledColumns)} WHERE ${isHeld} FOR UPDATE`,
     JSON.stringify(timers),
     bucket,
+    owner,
   );
 
 /** timers' primary key, one row for each; timers_claim. */
@@ -26,13 +27,15 @@ export const deleteTimers = (bucket: number, ids: readonly Id[]) =>
   statement(`DELETE timers FROM ${among('timers')}`, listed(ids), bucket);
 
 /** timers' primary key, one row for each; timers_claim. As settleEnded, with when to try again, and no status. */
-export const settleWaiting = (bucket: number, timers: readonly Given[]) =>
+export const settleWaiting = (bucket: number, owner: string, timers: readonly Given[]) =>
   statement(
     `UPDATE ${givenTimers(settledColumns)}
     SET timers.owner = NULL, timers.held = 0, timers.begun = NULL, timers.attempts_made = given.made, timers.attempts_max = given.max,
-      timers.attempts = NULLIF(given.attempts, ''), timers.claim_at = given.at, timers.retry_at = given.at`,
+      timers.attempts = NULLIF(given.attempts, ''), timers.claim_at = given.at, timers.retry_at = given.at
+    WHERE ${isHeld}`,
     JSON.stringify(timers),
     bucket,
+    owner,
   );
 
 /** What became of open timers that were not held as a settlement says: timers' primary key, one row for each. */

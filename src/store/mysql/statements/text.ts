@@ -40,6 +40,9 @@ export const givenTimers = (columns = '') =>
     'timers.id = UNHEX(given.hex) AND timers.claim = given.claim',
   );
 
+/** That an owner, the statement's next parameter, holds a timer. */
+export const isHeld = 'timers.held = 1 AND timers.owner = ?';
+
 /** A key as one process and another call it. */
 export interface KeyName {
   readonly tenant: string;
