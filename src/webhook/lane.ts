@@ -267,7 +267,7 @@ export class Lane {
    */
   #full(now: number): Postponed {
     const { fairMs } = this.#turns;
-    const msPerCall = this.#msPerCall(now) ?? fairMs;
+    const msPerCall = this.#msPerCall(now);
     const spacingMs = Math.min(msPerCall, Math.max(spacingMsMax, fairMs));
     const earliestAt = now + Math.min(Math.max(this.queue.length * msPerCall, turnMsMin), slowAfterMs);
     if (!this.#tokens) return postponed('lane_full', this.#turns.next(now, earliestAt, spacingMs));
@@ -278,7 +278,7 @@ export class Lane {
 
   #hung(now: number): Postponed {
     const { fairMs } = this.#turns;
-    const spacingMs = Math.max(fairMs, Math.min(this.#msPerCall(now) ?? fairMs, spacingMsMax));
+    const spacingMs = Math.max(fairMs, Math.min(this.#msPerCall(now), spacingMsMax));
     return postponed('slowed_down', this.#turns.next(now, now + turnMsMin, spacingMs));
   }
 
@@ -303,10 +303,16 @@ export class Lane {
     return this.#turns.ahead(now, earliestAt);
   }
 
-  /** How the receiver would take calls with all slots in use, as it has been taking them lately; undefined when it never had the time to. */
-  #msPerCall(now: number): number | undefined {
+  /**
+   * How the receiver would take calls with all slots in use, as it has been taking them lately, in milliseconds for each. Where that was for
+   * too short to be relied on, it counts only if it is fast: a process that starts into a backlog would give all of it turns at the pace of
+   * its first calls, and have nothing to do once it is warm.
+   */
+  #msPerCall(now: number): number {
+    const { fairMs } = this.#turns;
     const perMs = this.#perMs(now);
-    return perMs > 0 ? 1 / perMs : undefined;
+    const measuredMs = perMs > 0 ? 1 / perMs : fairMs;
+    return this.#completions.isReliable(now) ? measuredMs : Math.min(measuredMs, fairMs);
   }
 
   #perMs(now: number): number {

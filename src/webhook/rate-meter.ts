@@ -1,3 +1,5 @@
+/** Until so long after the first completion what is measured may be a start: connections that come about, code that is cold. In milliseconds. */
+const reliableAfterMs = 5_000;
 /** What happened this long ago counts 1/e of what happens now, in milliseconds of work. */
 const memoryMs = 1_000;
 
@@ -10,6 +12,7 @@ export class RateMeter {
   #count = 0;
   #placeMs = 0;
   #taken = 0;
+  #firstAt: number | undefined;
   /** Up to when the two are decayed. */
   #at = 0;
 
@@ -21,6 +24,7 @@ export class RateMeter {
 
   /** Counts one completion. */
   mark(now: number): void {
+    this.#firstAt ??= now;
     this.#decay(now);
     this.#count++;
   }
@@ -29,6 +33,11 @@ export class RateMeter {
   perMs(now: number): number {
     this.#decay(now);
     return this.#placeMs > 0 ? this.#count / this.#placeMs : 0;
+  }
+
+  /** Whether it has been at work for long enough to be relied on. */
+  isReliable(now: number): boolean {
+    return this.#firstAt !== undefined && now - this.#firstAt >= reliableAfterMs;
   }
 
   #decay(now: number): void {

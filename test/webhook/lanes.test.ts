@@ -385,7 +385,7 @@ describe('a full lane', () => {
     const { clock, network, dispatch, answers } = setUp({ queuedMax: 300 });
     network.answer = () => ({ afterMs: 100 });
     // 640 a second.
-    for (let step = 0; step < 30; step++) {
+    for (let step = 0; step < 60; step++) {
       for (let call = 0; call < 64; call++) void dispatch();
       await clock.advance(100);
     }
@@ -404,6 +404,20 @@ describe('a full lane', () => {
       (turn) => turn >= clock.monotonic() + 1_000 && turn < clock.monotonic() + 2_000,
     ).length;
     assert.ok(withinSecond > 500 && withinSecond < 900, `${withinSecond} in one second`);
+  });
+
+  test('does not take the pace of the first calls for the receiver’s', async () => {
+    const { clock, network, dispatch, answers } = setUp({ queuedMax: 300 });
+    network.answer = () => ({ afterMs: 1_500 });
+    for (let call = 0; call < 64; call++) void dispatch();
+    await clock.advance(1_500);
+    const before = answers.length;
+    for (let call = 0; call < 2_000; call++) void dispatch();
+    await settlePromises();
+    const turns = answers.slice(before).flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    assert.ok(turns.length > 1_000);
+    // One a millisecond; at the pace measured it would be one in 23.
+    assert.ok(turns.at(-1)! <= clock.monotonic() + 3_000, `${turns.at(-1)! - clock.monotonic()} ms away`);
   });
 
   test('has a call wait a quarter of a second at least, however fast the receiver is', async () => {
