@@ -1,4 +1,4 @@
-/** Until so long after the first completion what is measured may be a start: connections that come about, code that is cold. In milliseconds. */
+/** In so many milliseconds of work what is measured may be a start: connections that come about, code that is cold. */
 const reliableAfterMs = 5_000;
 /** What happened this long ago counts 1/e of what happens now, in milliseconds of work. */
 const memoryMs = 1_000;
@@ -12,7 +12,7 @@ export class RateMeter {
   #count = 0;
   #placeMs = 0;
   #taken = 0;
-  #firstAt: number | undefined;
+  #workedMs = 0;
   /** Up to when the two are decayed. */
   #at = 0;
 
@@ -24,7 +24,6 @@ export class RateMeter {
 
   /** Counts one completion. */
   mark(now: number): void {
-    this.#firstAt ??= now;
     this.#decay(now);
     this.#count++;
   }
@@ -37,11 +36,13 @@ export class RateMeter {
 
   /** Whether it has been at work for long enough to be relied on. */
   isReliable(now: number): boolean {
-    return this.#firstAt !== undefined && now - this.#firstAt >= reliableAfterMs;
+    this.#decay(now);
+    return this.#workedMs >= reliableAfterMs;
   }
 
   #decay(now: number): void {
     if (this.#taken > 0) {
+      if (this.#count > 0) this.#workedMs += now - this.#at;
       const kept = Math.exp((this.#at - now) / memoryMs);
       this.#count *= kept;
       this.#placeMs = this.#placeMs * kept + this.#taken * memoryMs * (1 - kept);

@@ -56,3 +56,13 @@ test('a new rate is followed within a few seconds', () => {
   const end = work(meter, { fromMs: 0, forMs: 5_000, perMs: 8 });
   near(meter.perMs(work(meter, { fromMs: end, forMs: 5_000, perMs: 1 })), 1);
 });
+
+test('is relied on after five seconds of work, among which idle time is not', () => {
+  const meter = new RateMeter();
+  const first = work(meter, { fromMs: 0, forMs: 1_000, perMs: 1 });
+  meter.taken(0, first);
+  assert.equal(meter.isReliable(first + 60_000), false);
+  const end = work(meter, { fromMs: first + 60_000, forMs: 4_100, perMs: 1 });
+  assert.equal(meter.isReliable(end - 300), false);
+  assert.equal(meter.isReliable(end), true);
+});

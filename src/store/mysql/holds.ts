@@ -6,7 +6,7 @@ import { idOf, portionsOf, textOf } from './rows.ts';
 import type { Answer } from './session.ts';
 import { lockTimers } from './statements/holds.ts';
 
-/** Holds of one bucket, as many as one statement takes, in the order of their ids: so two of these never wait for each other crosswise. */
+/** Holds of one bucket, as many as one statement takes, in the order of their ids: so two of one owner each never wait for each other crosswise. */
 interface HoldGroup<T extends Hold> {
   readonly bucket: number;
   readonly holds: readonly Placed<T>[];
@@ -43,7 +43,8 @@ type UpdateOf<T extends Hold> = (bucket: number, owner: string, holds: readonly 
 
 /**
  * A verb that may be done twice, and changes timers which are still held: so are nearly always all of them, which the number of rows that
- * were met tells. Where some are not, it is done once more, looking which.
+ * were met tells. Where some are not, it is done once more, looking which. One that was met may be `lost` by then, where its lease ran out in
+ * between: its mark stands, which the firer reckons with.
  */
 export async function repeatableUnderHolds<T extends Hold>(
   connections: Connections,

@@ -128,6 +128,26 @@ describe('locks of the MySQL engine', { skip: unavailable }, () => {
     assert.equal(new Set(ids).size, 600);
   });
 
+  it('make no deadlock of settlements to both kinds of state and of extensions of the same timers', async (t) => {
+    // Chance chooses how long is waited after a deadlock, and nothing else.
+    let deadlocks = 0;
+    const counting = { ...random, fraction: () => 0 * ++deadlocks };
+    const url = await freshDatabase('mysql', t);
+    const [store, second] = [
+      await openStore(t, { url, random: counting }),
+      await openStore(t, { url, random: counting }),
+    ];
+    const nexts = [{ retryAt: t0 }, { ended: { status: 'done', at: t0 } }] as const;
+    for (let round = 0; round < 20; round++) {
+      await store.insert(Array.from({ length: 100 }, (_, due) => dueIn(due)));
+      const holds = (await store.claim(aClaim())).map(({ timer }) => holdOf(timer));
+      const settlements = holds.map((hold, n) => ({ ...hold, settlement: aSettlement(nexts[n % 2]!) }));
+      const [results] = await Promise.all([store.settle(settlements), second.extend(holds.toReversed(), t0 + 60_000)]);
+      assert.ok(results.every((result) => result === 'applied'));
+    }
+    assert.equal(deadlocks, 0);
+  });
+
   it('let claims, settlements, changes and purges of the same timers run into each other without losing one', async (t) => {
     const { store } = await twoControllers(t, 2);
     const timers = Array.from({ length: 200 }, (_, due) => dueIn(due, due % 2));

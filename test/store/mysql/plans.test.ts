@@ -52,7 +52,7 @@ const statements: Readonly<Record<string, readonly [sql: string, parts: readonly
   extend: [holds.extend(1, 'one', given, t0), byId],
   release: [holds.release(1, 'one', given), byId],
   settleEnded: [settling.settleEnded(1, 'one', given), byId],
-  deleteTimers: [settling.deleteTimers(1, bytes), byId],
+  deleteTimers: [settling.deleteTimers(1, 'one', given), byId],
   settleWaiting: [settling.settleWaiting(1, 'one', given), byId],
   settledOpen: [settling.settledOpen(1, bytes), byId],
   settledEnded: [settling.settledEnded(1, bytes), byId],

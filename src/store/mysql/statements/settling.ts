@@ -23,8 +23,8 @@ export const settleEnded = (bucket: number, owner: string, timers: readonly Give
   );
 
 /** timers' primary key, one row for each; timers_claim. */
-export const deleteTimers = (bucket: number, ids: readonly Id[]) =>
-  statement(`DELETE timers FROM ${among('timers')}`, listed(ids), bucket);
+export const deleteTimers = (bucket: number, owner: string, timers: readonly Given[]) =>
+  statement(`DELETE timers FROM ${givenTimers()} WHERE ${isHeld}`, JSON.stringify(timers), bucket, owner);
 
 /** timers' primary key, one row for each; timers_claim. As settleEnded, with when to try again, and no status. */
 export const settleWaiting = (bucket: number, owner: string, timers: readonly Given[]) =>
