@@ -21,10 +21,19 @@ export function byBucket<T extends { readonly id: TimerId }>(
   return new Map([...groups].sort(([one], [other]) => one - other));
 }
 
+/** As `byBucket`, and in each bucket by the timers' ids: so that two batches which have timers in common lock them in one order. */
+export function byBucketAndId<T extends { readonly id: TimerId }>(
+  items: readonly T[],
+  buckets: number,
+): Map<number, Placed<T>[]> {
+  const groups = byBucket(items, buckets);
+  for (const placed of groups.values()) placed.sort((one, other) => compareIds(one.item.id, other.item.id));
+  return groups;
+}
+
 /**
- * Runs a verb bucket by bucket, and puts the results in the order of the items. Within a bucket the items go by their ids, so that two
- * batches which have timers in common lock them in one order. Where a bucket's part fails after another's was done, the verb as a whole is
- * of unknown outcome.
+ * Runs a verb bucket by bucket, and puts the results in the order of the items. Where a bucket's part fails after another's was done, the
+ * verb as a whole is of unknown outcome.
  */
 export async function inEachBucket<T extends { readonly id: TimerId }, R>(
   items: readonly T[],
@@ -33,8 +42,7 @@ export async function inEachBucket<T extends { readonly id: TimerId }, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   let done = 0;
-  for (const [bucket, placed] of byBucket(items, buckets)) {
-    const group = placed.sort((one, other) => compareIds(one.item.id, other.item.id));
+  for (const [bucket, group] of byBucketAndId(items, buckets)) {
     const part = await run(
       bucket,
       group.map(({ item }) => item),
@@ -98,6 +106,6 @@ export function earliestFirst(one: Claimed, other: Claimed): number {
   return one.claimableAt - other.claimableAt || compareIds(one.timer.id, other.timer.id);
 }
 
-export function compareIds(one: TimerId, other: TimerId): number {
+function compareIds(one: TimerId, other: TimerId): number {
   return one < other ? -1 : Number(one > other);
 }

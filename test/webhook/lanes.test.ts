@@ -110,6 +110,11 @@ function setUp(options: Partial<LanesOptions> = {}) {
   return { clock, network, lanes, dispatch, answers, kinds, start: clock.monotonic() };
 }
 
+/** When those that were sent back are to come again. */
+function turnsOf(answers: readonly (Dispatched | undefined)[]): number[] {
+  return answers.flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+}
+
 function count(kinds: readonly string[], kind: string): number {
   return kinds.filter((each) => each === kind).length;
 }
@@ -392,7 +397,7 @@ describe('a full lane', () => {
     const before = answers.length;
     for (let call = 0; call < 5_000; call++) void dispatch();
     await settlePromises();
-    const turns = answers.slice(before).flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    const turns = turnsOf(answers.slice(before));
     assert.ok(turns.length > 4_000);
     assert.deepEqual(
       turns,
@@ -414,7 +419,7 @@ describe('a full lane', () => {
     const before = answers.length;
     for (let call = 0; call < 2_000; call++) void dispatch();
     await settlePromises();
-    const turns = answers.slice(before).flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    const turns = turnsOf(answers.slice(before));
     assert.ok(turns.length > 1_000);
     // One a millisecond; at the pace measured it would be one in 10, the longest that any waits.
     assert.ok(turns.at(-1)! <= clock.monotonic() + 3_000, `${turns.at(-1)! - clock.monotonic()} ms away`);
@@ -451,7 +456,7 @@ describe('a full lane', () => {
     const answers: Awaited<ReturnType<typeof dispatch>>[] = [];
     for (let call = 0; call < 1_000; call++) void dispatch().then((answer) => answers.push(answer));
     while (!answers.some(({ kind }) => kind === 'postponed')) await clock.advance(50);
-    const turns = answers.flatMap((answer) => (answer.kind === 'postponed' ? [answer.untilAt] : []));
+    const turns = turnsOf(answers);
     assert.ok(turns.length > 200);
     assert.ok(Math.min(...turns) <= clock.monotonic() + 1_000, `in ${Math.min(...turns) - clock.monotonic()} ms`);
   });
@@ -491,7 +496,7 @@ describe('the breaker', () => {
     const [view] = lanes.view();
     assert.equal(view?.breaker, 'open');
     assert.equal(count(kinds(), 'breaker_open'), 12);
-    const turns = answers.flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    const turns = turnsOf(answers);
     const probeAt = turns[0]!;
     assert.ok(probeAt >= clock.monotonic() + 500 && probeAt <= clock.monotonic() + 1_000);
     assert.deepEqual(
@@ -686,7 +691,7 @@ describe('a rate', () => {
     for (let call = 0; call < 100; call++) void dispatch();
     await settlePromises();
     assert.ok(lanes.queued <= 6, `${lanes.queued} queued`);
-    const turns = answers.flatMap((answer) => (answer?.kind === 'postponed' ? [answer.untilAt] : []));
+    const turns = turnsOf(answers);
     assert.equal(turns.length, count(kinds(), 'lane_full'));
     assert.ok(turns[0]! > clock.monotonic() + 250 && turns[0]! <= clock.monotonic() + 1_000);
     for (let index = 1; index < turns.length; index++) assert.ok(turns[index]! - turns[index - 1]! >= 199);

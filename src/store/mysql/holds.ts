@@ -1,23 +1,20 @@
 import { idToBytes } from '../../timer/id.ts';
-import { byBucket, compareIds, type Placed, partlyDone } from '../buckets.ts';
+import { byBucketAndId, type Placed, partlyDone } from '../buckets.ts';
 import type { Hold, HoldResult } from '../store.ts';
 import type { Connections } from './connections.ts';
 import { idOf, portionsOf, textOf } from './rows.ts';
 import type { Answer } from './session.ts';
 import { lockTimers } from './statements/holds.ts';
 
-/** Holds of one bucket, as many as one statement takes, in the order of their ids: so two of one owner each never wait for each other crosswise. */
+/** Holds of one bucket, as many as one statement takes, in the order of their ids. */
 interface HoldGroup<T extends Hold> {
   readonly bucket: number;
   readonly holds: readonly Placed<T>[];
 }
 
 function groupsOf<T extends Hold>(holds: readonly T[], buckets: number): HoldGroup<T>[] {
-  return [...byBucket(holds, buckets)].flatMap(([bucket, placed]) =>
-    portionsOf(placed.sort((one, other) => compareIds(one.item.id, other.item.id))).map((portion) => ({
-      bucket,
-      holds: portion,
-    })),
+  return [...byBucketAndId(holds, buckets)].flatMap(([bucket, placed]) =>
+    portionsOf(placed).map((portion) => ({ bucket, holds: portion })),
   );
 }
 

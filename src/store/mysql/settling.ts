@@ -1,7 +1,7 @@
 import { PunctualError } from '../../timer/errors.ts';
 import { idToBytes, type TimerId } from '../../timer/id.ts';
 import type { EndedStatus } from '../../timer/timer.ts';
-import { byBucket, compareIds } from '../buckets.ts';
+import { byBucketAndId } from '../buckets.ts';
 import { encodeSettlement, type SettlementRow } from '../rows.ts';
 import type { HeldSettlement, HoldResult } from '../store.ts';
 import type { Connections } from './connections.ts';
@@ -57,8 +57,8 @@ interface Portion {
 }
 
 function settlePortions(rows: readonly Settling[], buckets: number): Portion[] {
-  return [...byBucket(rows, buckets)].flatMap(([bucket, placed]) =>
-    roundsOf(placed.map(({ item }) => item).sort((one, other) => compareIds(one.id, other.id))).flatMap((round) =>
+  return [...byBucketAndId(rows, buckets)].flatMap(([bucket, placed]) =>
+    roundsOf(placed.map(({ item }) => item)).flatMap((round) =>
       [...Map.groupBy(round, ({ owner }) => owner)].flatMap(([owner, held]) =>
         portionsOf(held, ({ attempts }) => attempts?.length ?? 0).map((portion) => ({ bucket, owner, rows: portion })),
       ),
