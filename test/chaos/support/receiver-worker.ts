@@ -20,7 +20,16 @@ interface Sender {
   pid: number | undefined;
 }
 
-const calls: Columns = { id: [], order: [], webhookId: [], sender: [], arrivedAt: [], endedAt: [], status: [] };
+const calls: Columns = {
+  id: [],
+  order: [],
+  webhookId: [],
+  sender: [],
+  sentAt: [],
+  arrivedAt: [],
+  endedAt: [],
+  status: [],
+};
 const stalls = watchOwnStalls();
 const callSenders: (Sender | undefined)[] = [];
 /** By the port of the proxy's connection to the server. */
@@ -58,6 +67,7 @@ function note(request: IncomingMessage): number {
   callSenders.push(senders.get(request.socket.remotePort!));
   calls.order.push(Number(order));
   calls.webhookId.push(request.headers['webhook-id'] as string | undefined);
+  calls.sentAt.push(Number(request.headers['webhook-timestamp']) * 1_000 || undefined);
   calls.arrivedAt.push(Date.now());
   calls.endedAt.push(Number.POSITIVE_INFINITY);
   calls.status.push(undefined);

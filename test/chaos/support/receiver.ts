@@ -5,7 +5,7 @@ import type { Stall } from './own-stalls.ts';
 import type { WireHarm } from './wire-harm.ts';
 
 /** Calls in the order of arrival, in the form in which they leave the receiver's thread. */
-export type Columns = { readonly [Field in keyof Call]: Call[Field][] };
+export type Columns = { readonly [Field in keyof Call]-?: Call[Field][] };
 
 export type Question =
   | { readonly ask: 'count' | 'calls' | 'stalls' }
@@ -57,12 +57,13 @@ export class ChaosReceiver {
 
   /** The calls so far. Their `sender` is the id of the process that made them, undefined where that could not be found out before it ended. */
   async received(): Promise<Call[]> {
-    const { id, order, webhookId, sender, arrivedAt, endedAt, status } = await this.#ask<Columns>('calls');
+    const { id, order, webhookId, sender, sentAt, arrivedAt, endedAt, status } = await this.#ask<Columns>('calls');
     return id.map((one, at) => ({
       id: one,
       order: order[at]!,
       webhookId: webhookId[at],
       sender: sender[at],
+      sentAt: sentAt[at],
       arrivedAt: arrivedAt[at]!,
       endedAt: endedAt[at]!,
       status: status[at],

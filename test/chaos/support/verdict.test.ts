@@ -57,6 +57,15 @@ test('a repeat is explained by a kill of its process while the earlier call was 
   );
 });
 
+test('a call counts as sent when it says so, however late a busy receiver reads it', () => {
+  const disturbances = disturbancesOf([{ pid: 7, at: 1_500 }]);
+  const late = { ...call, arrivedAt: 3_000, endedAt: 3_010 };
+  assert.deepEqual(faults({ calls: [{ ...late, sentAt: 1_000 }, repeat], disturbances }), []);
+  assert.deepEqual(faults({ calls: [{ ...late, sentAt: 2_000 }, repeat], disturbances }), [
+    '1 repeats cannot be explained',
+  ]);
+});
+
 test('an at-most-once timer is never repeated, whatever explains it', () => {
   const disturbances = disturbancesOf([{ pid: 7, at: 1_005 }]);
   assert.deepEqual(faults({ calls: [call, repeat], disturbances, delivery: 'at-most-once' }), [

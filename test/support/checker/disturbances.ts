@@ -12,19 +12,23 @@ export interface Disturbance {
 /** A call that was answered at most this long before a kill may not have reached the disk: one commit, on a busy machine. */
 export const settleMsMax = 250;
 
-/** What was sent just before a process was disturbed may be seen this much later by a busy receiver, in milliseconds. */
+/**
+ * What was sent just before a process was disturbed may be seen this much later by a busy receiver, in milliseconds. Of a call that says when it
+ * was sent nothing needs to be guessed: a receiver may be as late as it likes.
+ */
 const seenLateMsMax = 1_000;
 
 /**
  * How long before a disturbance that concerns it the call was answered: 0 where it was on the wire, Infinity where nothing disturbed it.
  */
 export function answeredBeforeMs(
-  call: Pick<Call, 'id' | 'sender' | 'arrivedAt' | 'endedAt'>,
+  call: Pick<Call, 'id' | 'sender' | 'sentAt' | 'arrivedAt' | 'endedAt'>,
   disturbances: readonly Disturbance[],
 ): number {
+  const sentAt = call.sentAt ?? call.arrivedAt - seenLateMsMax;
   let least = Number.POSITIVE_INFINITY;
   for (const { concerns, from, until } of disturbances) {
-    if (call.arrivedAt > until + seenLateMsMax || !concerns(call)) continue;
+    if (sentAt > until || !concerns(call)) continue;
     least = Math.min(least, Math.max(0, from - call.endedAt));
   }
   return least;

@@ -60,6 +60,8 @@ export interface Call {
   readonly webhookId: string | undefined;
   /** The process or machine that made it; undefined where that is not known. */
   readonly sender: string | number | undefined;
+  /** When it was sent, by what it says itself, in whole seconds, rounded down; undefined where it says nothing. */
+  readonly sentAt?: number | undefined;
   readonly arrivedAt: number;
   /** When it was answered, or its connection broke; Infinity while neither has happened. */
   readonly endedAt: number;
