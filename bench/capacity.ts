@@ -28,7 +28,7 @@ const full = 'Punctual, full';
 const lateRate = 500;
 const idleSeconds = 30;
 
-/** Beside a store that had nothing in it at the start, and beside a program that stores nothing. */
+/** Beside a store that had nothing in it at the start, and beside programs that store and look up nothing. */
 export function capacity({ engine, timers, rounds, seconds, results }: CapacityOptions): Promise<Report> {
   return withHomes(engine, 2, async (homes) => {
     await using leaving = new AsyncDisposableStack();
@@ -78,12 +78,20 @@ async function contests(
   leaving.defer(() => other.end());
   const limit = await startProgram('limits/bare-timer.ts');
   leaving.defer(() => limit.end());
+  const route = await startProgram('limits/empty-route.ts');
+  leaving.defer(() => route.end());
   const creates = [creating(empty, other.url('serve-1'), seconds), creating(full, service, seconds)];
   const creation = await hold(creates, { rounds });
   const lateness = await hold([late(bare, limit.url, { seconds }), late(full, service, { seconds, faults })], {
     rounds,
   });
-  const reading = await hold([readingGently(reads, service, seconds)], { rounds });
+  const reading = await hold(
+    [
+      readingGently('empty route', reads, { service: route.url, seconds }),
+      readingGently(full, reads, { service, seconds }),
+    ],
+    { rounds },
+  );
   const peak = async () => ({ ...found, peakMb: (await fleet.memory())['serve-1']!.peakMb });
   const once = await hold([{ name: full, round: peak }], { rounds: 1, warmUps: 0 });
   return merged(creation, lateness, reading, once);
@@ -108,9 +116,13 @@ function late(
   };
 }
 
-function readingGently(reads: StatusReads, service: string, seconds: number): Contestant {
+function readingGently(
+  name: string,
+  reads: StatusReads,
+  { service, seconds }: { readonly service: string; readonly seconds: number },
+): Contestant {
   return {
-    name: full,
+    name,
     async round() {
       const { p50Ms, p99Ms } = await reads.askGently(service, seconds);
       return { readMsP50: p50Ms, readMsP99: p99Ms };

@@ -84,7 +84,9 @@ function apiece(processes: number): Setup {
 }
 
 function nameOf({ databases, processes, backlog }: Setup): string {
-  return `processes ${processes}, databases ${databases}, waiting ${backlog.toLocaleString('en')}`;
+  if (processes > 1)
+    return databases === 1 ? `${processes} processes, one database` : `${processes} processes, ${databases} databases`;
+  return backlog === 0 ? 'one process, nothing waits' : `one process, ${backlog.toLocaleString('en')} wait`;
 }
 
 interface Work extends Pick<Contest, 'engine' | 'timers' | 'seconds' | 'kept'> {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { readRecords, withTables } from '../bench/support/tables.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { statusByCode } from '../src/api/problem.ts';
 import { settings } from '../src/config.ts';
@@ -152,4 +153,9 @@ test('every npm script that the pages name is there', async () => {
   const named = await foundInPages(/npm run ([\w:-]+)/g);
   assert.ok(named.length > 0);
   for (const { path, text } of named) assert.ok(text in packageJson.scripts, `${path}: npm run ${text}`);
+});
+
+test('the tables of docs/performance.md show the figures that lie beside it (npm run bench:tables)', async () => {
+  const page = await read('docs/performance.md');
+  assert.equal(withTables(page, readRecords(join(root, 'docs/performance'))), page);
 });
