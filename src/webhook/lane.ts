@@ -28,6 +28,14 @@ export interface LaneView {
   readonly breaker: BreakerState;
 }
 
+/** How many calls a lane has sent back: of those in its queue, and of those that had a slot and were only marked. */
+export interface SentBack {
+  readonly queued: number;
+  readonly marked: number;
+}
+
+const noneSentBack: SentBack = { queued: 0, marked: 0 };
+
 /** What a lane needs to know of the others when it decides on a new call. */
 export interface Room {
   /** So many calls the lane may have in flight now. */
@@ -61,6 +69,8 @@ const slowedMsMax = 60_000;
 /** Lanes without work are forgotten after this, and open breakers of such lanes after that. */
 const idleMsMax = 60_000;
 const openIdleMsMax = 300_000;
+/** How much of what a mark is taken to last one more of them changes. */
+const markWeight = 1 / 64;
 
 /**
  * What is known of one destination, and who waits for it. Decides; `Lanes` acts. Instants are arguments, on the monotonic clock, in milliseconds.
@@ -68,6 +78,8 @@ const openIdleMsMax = 300_000;
 export class Lane {
   readonly destination: Destination;
   readonly queue = new Fifo<Waiting>();
+  /** Calls that are marked as begun, and wait for a place on the wire. */
+  readonly marked = new Fifo<Waiting>();
   readonly #breaker: Breaker;
   readonly #completions = new RateMeter();
   readonly #tokens: TokenBucket | undefined;
@@ -76,6 +88,8 @@ export class Lane {
   #onWire = 0;
   /** So many calls it may have in flight, as it was told last. */
   #slots = 1;
+  /** How long it takes to mark a call, lately, in milliseconds. */
+  #markMs = 0;
   /** Since then at least one call has been on the wire and none has come back. */
   #quietSinceAt = 0;
   #slowedUntil = 0;
@@ -130,6 +144,28 @@ export class Lane {
     return this.#turns.areOut(now);
   }
 
+  /**
+   * Whether the oldest call in the queue may have a slot, of which there are so many. Calls that are marked before they are sent get some more:
+   * as many as will find a place on the wire when their marks are stored, by the rate measured. Else half of the places would be empty
+   * while marks are stored, and each commit would have half as many.
+   */
+  mayStart(now: number, slots: number): boolean {
+    const next = this.queue.first;
+    if (!next) return false;
+    if (this.#inFlight < slots) return true;
+    return isMarkedFirst(next.call) && this.#inFlight < slots + this.#aheadMax(now, slots);
+  }
+
+  /** Whether a call that has a slot may be sent at once. */
+  hasPlace(slots: number): boolean {
+    return this.#onWire < slots;
+  }
+
+  /** A call's mark was stored after so long, in milliseconds. */
+  tookToMark(ms: number): void {
+    this.#markMs += (ms - this.#markMs) * markWeight;
+  }
+
   /** 0 when the destination's rate allows a call now, which then counts; else how long until it does, in milliseconds. */
   takeTokenOrWaitMs(now: number): number {
     if (!this.#tokens || this.#tokens.take(now)) return 0;
@@ -176,30 +212,31 @@ export class Lane {
     return isClosed ? 'closed' : 'opened';
   }
 
-  /** After a call came back: while the destination is not to be called, nothing waits for it. Returns how many calls were sent back. */
-  clearIfClosed(now: number): number {
-    if (now < this.#slowedUntil) return this.postponeBeyond(0, () => this.#slowed(now));
-    if (this.#breaker.state === 'open') return this.postponeBeyond(0, () => this.#broken(now));
-    return 0;
+  /** After a call came back: while the destination is not to be called, nothing waits for it. */
+  clearIfClosed(now: number): SentBack {
+    if (now < this.#slowedUntil) return this.postponeAll(() => this.#slowed(now));
+    if (this.#breaker.state === 'open') return this.postponeAll(() => this.#broken(now));
+    return noneSentBack;
   }
 
-  /** Now and then: sends back what would wait too long. Returns how many calls that were. */
-  thin(now: number, slots: number): number {
+  /** Now and then: sends back what would wait too long. */
+  thin(now: number, slots: number): SentBack {
     this.#slots = slots;
-    if (this.#isHung(now, slots)) return this.postponeBeyond(0, () => this.#hung(now));
-    if (!this.#isSlow(now)) return 0;
-    const kept = this.#waitsMs(now) < queueStuckMs ? this.#sendableWithin(queueWaitMsMax, now) : 0;
-    return this.postponeBeyond(kept, () => this.#full(now));
+    if (this.#isHung(now, slots)) return this.postponeAll(() => this.#hung(now));
+    if (!this.#isSlow(now)) return noneSentBack;
+    if (this.#waitsMs(now) >= queueStuckMs) return this.postponeAll(() => this.#full(now));
+    const queued = this.#postponeBeyond(this.#sendableWithin(queueWaitMsMax, now), () => this.#full(now));
+    return { queued, marked: 0 };
   }
 
-  /** Takes all but the oldest `kept` calls out of the queue and answers them. Returns how many calls that were. */
-  postponeBeyond(kept: number, answer: () => Postponed): number {
-    const taken = this.queue.takeBeyond(kept);
-    for (const waiting of taken) {
-      this.#letGo(waiting);
+  /** Answers everything that is not on the wire or being marked: first what is marked already, since it came first. */
+  postponeAll(answer: () => Postponed): SentBack {
+    const marked = this.marked.takeBeyond(0);
+    for (const waiting of marked) {
+      this.dropped(waiting);
       waiting.resolve(answer());
     }
-    return taken.length;
+    return { queued: this.#postponeBeyond(0, answer), marked: marked.length };
   }
 
   /** Whether nothing would be lost by forgetting the lane; `pressed` when there are too many lanes to keep the idle ones. */
@@ -209,6 +246,16 @@ export class Lane {
     const idleMs = now - this.#usedAt;
     if (this.#breaker.state !== 'closed') return idleMs >= openIdleMsMax;
     return idleMs >= idleMsMax && now >= this.#slowedUntil;
+  }
+
+  /** Takes all but the oldest `kept` calls out of the queue and answers them. Returns how many calls that were. */
+  #postponeBeyond(kept: number, answer: () => Postponed): number {
+    const taken = this.queue.takeBeyond(kept);
+    for (const waiting of taken) {
+      this.#letGo(waiting);
+      waiting.resolve(answer());
+    }
+    return taken.length;
   }
 
   #offWire(now: number): void {
@@ -318,6 +365,16 @@ export class Lane {
   #perMs(now: number): number {
     return this.#completions.perMs(now) * this.#slots;
   }
+
+  /** How many calls come back while one is being marked: never more than there are places. */
+  #aheadMax(now: number, slots: number): number {
+    return Math.min(slots, Math.floor(this.#perMs(now) * this.#markMs));
+  }
+}
+
+/** Whether the store notes that it is about to be sent. */
+function isMarkedFirst({ timer }: Call): boolean {
+  return timer.spec.delivery === 'at-most-once';
 }
 
 /** A call that comes back at `at`; whole milliseconds. */

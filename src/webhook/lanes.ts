@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.ts';
 import type { Destination } from '../timer/destination.ts';
 import type { Random } from '../timer/random.ts';
-import { Lane, type LaneView, postponed, type Waiting } from './lane.ts';
+import { Lane, type LaneView, postponed, type SentBack, type Waiting } from './lane.ts';
 import type { Call, Dispatched, Dispatcher, Sender, Sent } from './sender.ts';
 import type { Pace } from './turns.ts';
 
@@ -85,9 +85,8 @@ export class Lanes implements Dispatcher {
     this.#stopped = true;
     this.#cancelSweep?.();
     for (const cancel of this.#rateAlarms.values()) cancel();
-    const stopping = postponed('stopping', this.#clock.monotonic());
-    const answer = () => stopping;
-    for (const lane of this.#waiting) this.#unqueue(lane, lane.postponeBeyond(0, answer));
+    const now = this.#clock.monotonic();
+    for (const lane of this.#lanes.values()) this.#stopLane(lane, now);
   }
 
   cutOff(): void {
@@ -160,9 +159,9 @@ export class Lanes implements Dispatcher {
 
   /** Starts the lane's oldest call if there is a slot for it and its rate allows; says whether it did. */
   #startNext(lane: Lane): boolean {
-    if (lane.queue.length === 0) return false;
-    if (this.#inFlight >= this.#totalMax || lane.inFlight >= this.#slotsPerLane()) return false;
-    const waitMs = lane.takeTokenOrWaitMs(this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    if (this.#inFlight >= this.#totalMax || !lane.mayStart(now, this.#slotsPerLane())) return false;
+    const waitMs = lane.takeTokenOrWaitMs(now);
     if (waitMs > 0) {
       this.#offerAfter(lane, waitMs);
       return false;
@@ -188,11 +187,35 @@ export class Lanes implements Dispatcher {
     if (permitted === true) this.#send(lane, waiting);
     else if (permitted === false) this.#drop(lane, waiting);
     else {
+      const askedAt = this.#clock.monotonic();
       permitted.then(
-        (granted) => (granted ? this.#send(lane, waiting) : this.#drop(lane, waiting)),
+        (granted) => (granted ? this.#sendMarked(lane, waiting, askedAt) : this.#drop(lane, waiting)),
         () => this.#drop(lane, waiting),
       );
     }
+  }
+
+  /** At once, or as soon as a call of its lane comes back; not at all where the destination is not to be called any more. */
+  #sendMarked(lane: Lane, waiting: Waiting, askedAt: number): void {
+    const now = this.#clock.monotonic();
+    lane.tookToMark(now - askedAt);
+    lane.marked.push(waiting);
+    this.#noteSentBack(lane, lane.clearIfClosed(now));
+    if (lane.hasPlace(this.#slotsPerLane())) this.#passPlace(lane);
+    else if (this.#stopped) this.#stopLane(lane, now);
+  }
+
+  #stopLane(lane: Lane, now: number): void {
+    this.#noteSentBack(
+      lane,
+      lane.postponeAll(() => postponed('stopping', now)),
+    );
+  }
+
+  /** A place on the wire that is free goes to the oldest call that is marked. */
+  #passPlace(lane: Lane): void {
+    const next = lane.marked.shift();
+    if (next) this.#send(lane, next);
   }
 
   #send(lane: Lane, waiting: Waiting): void {
@@ -211,13 +234,15 @@ export class Lanes implements Dispatcher {
     const now = this.#clock.monotonic();
     if (sent.withheld) {
       lane.withheld(now);
+      this.#passPlace(lane);
       this.#drop(lane, waiting);
       return;
     }
     this.#inFlight--;
     const change = lane.completed(sent, waiting.isProbe, now);
     if (change) this.#onBreaker?.(lane.destination, change);
-    this.#unqueue(lane, lane.clearIfClosed(now));
+    this.#noteSentBack(lane, lane.clearIfClosed(now));
+    this.#passPlace(lane);
     waiting.resolve({ kind: 'sent', ...sent });
     this.#offerSlots();
   }
@@ -231,15 +256,16 @@ export class Lanes implements Dispatcher {
 
   #sweep(): void {
     const now = this.#clock.monotonic();
-    for (const lane of this.#waiting) this.#unqueue(lane, lane.thin(now, this.#slotsPerLane()));
+    for (const lane of this.#lanes.values()) this.#noteSentBack(lane, lane.thin(now, this.#slotsPerLane()));
+    this.#offerSlots();
     this.#forget((lane) => lane.isForgettable(now));
     this.#pace.lanes = this.#lanes.values().reduce((sum, lane) => sum + (lane.hasTurnsOut(now) ? 1 : 0), 0);
     this.#cancelSweep = this.#lanes.size > 0 ? this.#clock.after(sweepEveryMs, () => this.#sweep()) : undefined;
   }
 
-  /** The lane has sent so many queued calls back. */
-  #unqueue(lane: Lane, calls: number): void {
-    this.#queued -= calls;
+  #noteSentBack(lane: Lane, { queued, marked }: SentBack): void {
+    this.#queued -= queued;
+    this.#inFlight -= marked;
     if (lane.queue.length === 0) this.#waiting.delete(lane);
   }
 

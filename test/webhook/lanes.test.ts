@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { destinationOf } from '../../src/timer/destination.ts';
 import type { OutcomeKind } from '../../src/timer/outcome.ts';
+import type { Delivery } from '../../src/timer/timer.ts';
 import { Lanes, type LanesOptions } from '../../src/webhook/lanes.ts';
 import type { Call, Dispatched, Sender, Sent } from '../../src/webhook/sender.ts';
 import { FakeClock, settlePromises } from '../support/fake-clock.ts';
@@ -89,13 +90,17 @@ function setUp(options: Partial<LanesOptions> = {}) {
   /** Hands in a call; the answers so far are in `answers`, in the order of calls. */
   const answers: (Dispatched | undefined)[] = [];
   let number = 0;
-  const call = (destination = healthy): Call => {
-    const timer = aTimer(clock.monotonic(), { spec: aSpec({ url: `${destination}/` }) });
+  const call = (destination = healthy, delivery: Delivery = 'at-least-once'): Call => {
+    const timer = aTimer(clock.monotonic(), { spec: aSpec({ url: `${destination}/`, delivery }) });
     return { timer, destination: destinationOf(timer.spec.url), number: ++number, mayLeave: () => true };
   };
-  const dispatch = (destination?: string, permit: () => boolean | Promise<boolean> = () => true) => {
+  const dispatch = (
+    destination?: string,
+    permit: () => boolean | Promise<boolean> = () => true,
+    delivery?: Delivery,
+  ) => {
     const index = answers.push(undefined) - 1;
-    const answered = lanes.dispatch(call(destination), permit);
+    const answered = lanes.dispatch(call(destination, delivery), permit);
     answered.then((dispatched) => {
       assert.equal(answers[index], undefined);
       answers[index] = dispatched;
@@ -361,6 +366,96 @@ describe('permit', () => {
     network.finish(1);
     await settlePromises();
     assert.equal(count(kinds(), 'dropped'), 4_000);
+  });
+});
+
+describe('a call that is marked before it is sent', () => {
+  /** Lanes with a backlog of such calls for one destination; marks take 5 ms. */
+  function backlog(answerAfterMs: number, options?: Partial<LanesOptions>) {
+    const world = setUp(options);
+    world.network.answer = () => ({ afterMs: answerAfterMs });
+    const mark = () => new Promise<boolean>((resolve) => world.clock.after(5, () => resolve(true)));
+    for (let call = 0; call < 1_000; call++) void world.dispatch(healthy, mark, 'at-most-once');
+    /** The most calls on the wire, and the most that were being marked or were marked and waited, as time goes on. */
+    const mostWithin = async (ms: number) => {
+      const most = { onWire: 0, ahead: 0 };
+      for (let passed = 0; passed < ms; passed++) {
+        await world.clock.advance(1);
+        most.onWire = Math.max(most.onWire, world.network.onWire.size);
+        most.ahead = Math.max(most.ahead, totalsOf(world.lanes).inFlight - 64);
+      }
+      return most;
+    };
+    return { ...world, mostWithin };
+  }
+
+  test('is marked while others are on the wire, so early that there is a place when its mark is stored', async () => {
+    const { network, kinds, mostWithin } = backlog(10);
+    const most = await mostWithin(140);
+    // 64 calls in 10 ms are 32 in the 5 ms of a mark.
+    assert.equal(most.onWire, 64);
+    assert.ok(most.ahead > 16 && most.ahead <= 32, `${most.ahead} ahead`);
+    // Without marks ahead, 64 calls would take 15 ms.
+    assert.ok(count(kinds(), 'sent') > 700, `${count(kinds(), 'sent')} sent`);
+    assert.deepEqual(
+      network.sent.map(({ number }) => number),
+      network.sent.map((_, index) => index + 1),
+    );
+  });
+
+  test('is not marked ahead for a slow receiver, nor for one of which nothing is known', async () => {
+    const { mostWithin } = backlog(900);
+    assert.deepEqual(await mostWithin(3_000), { onWire: 64, ahead: 0 });
+  });
+
+  test('does not go ahead of the wire where marks take no time', async () => {
+    const { network, lanes, dispatch } = setUp();
+    network.answer = () => ({ afterMs: 10 });
+    for (let call = 0; call < 1_000; call++) void dispatch(healthy, async () => true, 'at-most-once');
+    assert.equal(totalsOf(lanes).inFlight, 64);
+  });
+
+  /** A backlog with marked calls that wait for a place, which will not come: nobody answers any more. */
+  async function waitingMarked() {
+    const world = backlog(10);
+    await world.mostWithin(100);
+    world.network.answer = () => undefined;
+    await world.clock.advance(20);
+    const marked = totalsOf(world.lanes).inFlight - world.network.onWire.size;
+    assert.equal(world.network.onWire.size, 64);
+    assert.ok(marked > 16, `${marked} marked`);
+    return { ...world, marked };
+  }
+
+  test('is given back with what is queued when the receiver hangs', async () => {
+    const { clock, lanes, kinds } = await waitingMarked();
+    await clock.advance(3_000);
+    assert.deepEqual(totalsOf(lanes), { inFlight: 64, queued: 0 });
+    assert.equal(count(kinds(), 'open'), 64);
+    assert.ok(count(kinds(), 'slowed_down') > 16);
+  });
+
+  test('is given back when the breaker opens', async () => {
+    const { clock, network, lanes, kinds } = await waitingMarked();
+    network.finish(5, 'unreachable');
+    await clock.advance(5);
+    // Each of the first four has left its place to a marked one. What was just being marked is not sent any more.
+    assert.equal(network.onWire.size, 63);
+    assert.deepEqual(totalsOf(lanes), { inFlight: 63, queued: 0 });
+    assert.equal(count(kinds(), 'breaker_open') + network.sent.length, 1_000);
+  });
+
+  test('is given back at the end, also when its mark is stored only then', async () => {
+    const { clock, network, lanes, kinds } = await waitingMarked();
+    network.finish(1);
+    await settlePromises();
+    lanes.stop();
+    await clock.advance(10);
+    assert.deepEqual(totalsOf(lanes), { inFlight: 64, queued: 0 });
+    assert.equal(count(kinds(), 'stopping') + network.sent.length, 1_000);
+    network.finish(64);
+    await settlePromises();
+    assert.deepEqual(totalsOf(lanes), { inFlight: 0, queued: 0 });
   });
 });
 
@@ -829,39 +924,54 @@ for (let seed = 1; seed <= 20; seed++) {
     const random = seededRandom(seed);
     const pick = <T>(items: readonly T[]): T => items[Math.floor(random.fraction() * items.length)]!;
     const totalMax = pick([1, 8, 64]);
-    const { clock, network, lanes, dispatch, kinds } = setUp({
+    const perDestinationMax = pick([1, 4, 64]);
+    const { clock, network, lanes, dispatch, answers, kinds } = setUp({
       totalMax,
-      perDestinationMax: pick([1, 4, 64]),
+      perDestinationMax,
       queuedMax: pick([10, 500]),
       ratePerSecond: pick([0, 0, 20]),
     });
     const outcomes = ['delivered', 'delivered', 'rejected', 'unknown', 'unreachable', 'blocked'] as const;
     network.answer = () => ({ afterMs: pick([0, 1, 50, 3_000, 15_000]), outcome: pick(outcomes) });
+    const permits = [() => true, () => true, () => false, () => assert.fail('refused'), async () => false];
     let pending = 0;
-    const permits = [
-      () => true,
-      () => true,
-      () => false,
-      () => assert.fail('refused'),
-      async () => true,
-      async () => false,
-      () =>
-        new Promise<boolean>((resolve) => {
-          pending++;
-          clock.after(100, () => {
-            pending--;
-            resolve(true);
-          });
-        }),
-    ];
+    const granted = new Set<number>();
+    /** Calls whose marks are stored, and that are neither sent nor answered. */
+    const marked = () => {
+      const sent = new Set(network.sent.map(({ number }) => number - 1));
+      return [...granted].filter((index) => !sent.has(index) && answers[index] === undefined).length;
+    };
+    const dispatchMarked = (destination: string) => {
+      const index = answers.length;
+      const mark = () => {
+        pending++;
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        clock.after(pick([0, 5, 100]), () => {
+          pending--;
+          granted.add(index);
+          resolve(true);
+        });
+        return promise;
+      };
+      void dispatch(destination, mark, 'at-most-once');
+    };
     for (let step = 0; step < 60; step++) {
-      for (let call = 0; call < 20; call++) void dispatch(`http://d${pick([1, 2, 3, 4])}.test`, pick(permits));
+      for (let call = 0; call < 20; call++) {
+        const destination = `http://d${pick([1, 2, 3, 4])}.test`;
+        if (pick([true, false])) dispatchMarked(destination);
+        else void dispatch(destination, pick(permits));
+      }
       await clock.advance(pick([0, 1, 20, 500, 2_500]));
       for (const each of [...network.onWire].filter(() => random.fraction() < 0.1)) {
         each.finish(pick(outcomes), pick([undefined, undefined, 1_500]));
       }
       await settlePromises();
-      assert.deepEqual(totalsOf(lanes), { inFlight: network.onWire.size + pending, queued: lanes.queued });
+      const inFlight = network.onWire.size + pending + marked();
+      assert.deepEqual(totalsOf(lanes), { inFlight, queued: lanes.queued });
+      for (const { destination } of lanes.view()) {
+        const onWire = [...network.onWire].filter(({ call }) => call.destination === destination);
+        assert.ok(onWire.length <= perDestinationMax, `${onWire.length} on the wire to ${destination}`);
+      }
     }
     if (seed % 2 === 0) lanes.stop();
     // With a single slot, what is queued may take 15 s each, one after the other.
