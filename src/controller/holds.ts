@@ -12,7 +12,7 @@ export interface Held {
   recordChanged: boolean;
   /** Whether the store was asked to mark its call as about to be sent. */
   begun: boolean;
-  /** Whether its call has been let onto the wire. */
+  /** Whether its call has been let onto the wire, where it may have to wait for its place. */
   onWire: boolean;
   /** Of its spec. */
   readonly bytes: number;

@@ -51,8 +51,8 @@ export type Dispatched =
 /** Sends calls, each destination in a lane of its own, so that none waits for another's receiver. */
 export interface Dispatcher {
   /**
-   * Queues a call. When it has its turn, and immediately before it is sent, `permit` is asked (is the lease still good, is the call marked
-   * as begun?); the call is sent only on true. Never throws.
+   * Queues a call. When it has its turn `permit` is asked (is the lease still good, is the call marked as begun?); the call is sent only on
+   * true, and at once or as soon as there is a place on the wire. Never throws.
    */
   dispatch(call: Call, permit: () => boolean | Promise<boolean>): Promise<Dispatched>;
   /** How many calls wait for their turn, in all lanes together. */
