@@ -101,9 +101,11 @@ export class Metrics {
     'punctual_breakers_open',
     'Destinations that are not called for now, since they do not answer.',
   );
-  readonly #laneInFlight = this.#gauge('punctual_lane_in_flight', 'Calls on the wire to a destination.', [
-    'destination',
-  ]);
+  readonly #laneInFlight = this.#gauge(
+    'punctual_lane_in_flight',
+    'Calls on the wire to a destination, or about to be.',
+    ['destination'],
+  );
   readonly #laneQueued = this.#gauge('punctual_lane_queued', 'Calls that wait in the lane of a destination.', [
     'destination',
   ]);

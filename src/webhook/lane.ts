@@ -28,13 +28,13 @@ export interface LaneView {
   readonly breaker: BreakerState;
 }
 
-/** How many calls a lane has sent back: of those in its queue, and of those that had a slot and were only marked. */
+/** How many calls a lane has sent back: of those in its queue, and of those that had a slot and were ready to be sent. */
 export interface SentBack {
   readonly queued: number;
-  readonly marked: number;
+  readonly ready: number;
 }
 
-const noneSentBack: SentBack = { queued: 0, marked: 0 };
+const noneSentBack: SentBack = { queued: 0, ready: 0 };
 
 /** What a lane needs to know of the others when it decides on a new call. */
 export interface Room {
@@ -69,8 +69,9 @@ const slowedMsMax = 60_000;
 /** Lanes without work are forgotten after this, and open breakers of such lanes after that. */
 const idleMsMax = 60_000;
 const openIdleMsMax = 300_000;
-/** How much of what a mark is taken to last one more of them changes. */
+/** How much of what a mark is taken to last one more of them changes; and a store that takes longer is in trouble, and nothing to go by. */
 const markWeight = 1 / 64;
+const markMsMax = 100;
 
 /**
  * What is known of one destination, and who waits for it. Decides; `Lanes` acts. Instants are arguments, on the monotonic clock, in milliseconds.
@@ -78,12 +79,14 @@ const markWeight = 1 / 64;
 export class Lane {
   readonly destination: Destination;
   readonly queue = new Fifo<Waiting>();
-  /** Calls that are marked as begun, and wait for a place on the wire. */
-  readonly marked = new Fifo<Waiting>();
   readonly #breaker: Breaker;
   readonly #completions = new RateMeter();
   readonly #tokens: TokenBucket | undefined;
   readonly #turns: Turns;
+  /** Calls on the wire at once. */
+  readonly #placesMax: number;
+  /** Calls that are marked as begun and wait for a place: only while all are taken. */
+  readonly #ready = new Fifo<Waiting>();
   #inFlight = 0;
   #onWire = 0;
   /** So many calls it may have in flight, as it was told last. */
@@ -99,9 +102,16 @@ export class Lane {
 
   constructor(
     destination: Destination,
-    options: { readonly random: Random; readonly pace: Pace; readonly ratePerSecond: number; readonly now: number },
+    options: {
+      readonly random: Random;
+      readonly pace: Pace;
+      readonly placesMax: number;
+      readonly ratePerSecond: number;
+      readonly now: number;
+    },
   ) {
     this.destination = destination;
+    this.#placesMax = options.placesMax;
     this.#turns = new Turns(options.pace);
     this.#breaker = new Breaker(options.random);
     this.#tokens = options.ratePerSecond > 0 ? new TokenBucket(options.ratePerSecond, options.now) : undefined;
@@ -145,25 +155,26 @@ export class Lane {
   }
 
   /**
-   * Whether the oldest call in the queue may have a slot, of which there are so many. Calls that are marked before they are sent get some more:
-   * as many as will find a place on the wire when their marks are stored, by the rate measured. Else half of the places would be empty
-   * while marks are stored, and each commit would have half as many.
+   * Whether the oldest call in the queue may have a slot, of which there are so many. Calls that are marked before they are sent get some more
+   * where the lane has its full share of them: about as many as will find a place on the wire when their marks are stored. Else half of the
+   * places would be empty while marks are stored, and each commit would have half as many.
    */
   mayStart(now: number, slots: number): boolean {
     const next = this.queue.first;
     if (!next) return false;
     if (this.#inFlight < slots) return true;
-    return isMarkedFirst(next.call) && this.#inFlight < slots + this.#aheadMax(now, slots);
+    return needsMark(next.call) && slots === this.#placesMax && this.#inFlight < slots + this.#aheadMax(now);
   }
 
-  /** Whether a call that has a slot may be sent at once. */
-  hasPlace(slots: number): boolean {
-    return this.#onWire < slots;
+  /** The call's mark was stored after so long, in milliseconds: it is ready. */
+  marked(waiting: Waiting, ms: number): void {
+    this.#markMs += (Math.min(ms, markMsMax) - this.#markMs) * markWeight;
+    this.#ready.push(waiting);
   }
 
-  /** A call's mark was stored after so long, in milliseconds. */
-  tookToMark(ms: number): void {
-    this.#markMs += (ms - this.#markMs) * markWeight;
+  /** Takes the oldest call that is ready, if there is a place for it. */
+  takeReady(): Waiting | undefined {
+    return this.#onWire < this.#placesMax ? this.#ready.shift() : undefined;
   }
 
   /** 0 when the destination's rate allows a call now, which then counts; else how long until it does, in milliseconds. */
@@ -226,17 +237,17 @@ export class Lane {
     if (!this.#isSlow(now)) return noneSentBack;
     if (this.#waitsMs(now) >= queueStuckMs) return this.postponeAll(() => this.#full(now));
     const queued = this.#postponeBeyond(this.#sendableWithin(queueWaitMsMax, now), () => this.#full(now));
-    return { queued, marked: 0 };
+    return { queued, ready: 0 };
   }
 
-  /** Answers everything that is not on the wire or being marked: first what is marked already, since it came first. */
+  /** Answers everything that is not on the wire or being marked: first what is ready, since it came first. */
   postponeAll(answer: () => Postponed): SentBack {
-    const marked = this.marked.takeBeyond(0);
-    for (const waiting of marked) {
+    const ready = this.#ready.takeBeyond(0);
+    for (const waiting of ready) {
       this.dropped(waiting);
       waiting.resolve(answer());
     }
-    return { queued: this.#postponeBeyond(0, answer), marked: marked.length };
+    return { queued: this.#postponeBeyond(0, answer), ready: ready.length };
   }
 
   /** Whether nothing would be lost by forgetting the lane; `pressed` when there are too many lanes to keep the idle ones. */
@@ -366,14 +377,15 @@ export class Lane {
     return this.#completions.perMs(now) * this.#slots;
   }
 
-  /** How many calls come back while one is being marked: never more than there are places. */
-  #aheadMax(now: number, slots: number): number {
-    return Math.min(slots, Math.floor(this.#perMs(now) * this.#markMs));
+  /** How many calls come back while one is being marked, all places taken: never more than there are places. */
+  #aheadMax(now: number): number {
+    const perMs = this.#completions.perMs(now) * this.#placesMax;
+    return Math.min(this.#placesMax, Math.floor(perMs * this.#markMs));
   }
 }
 
-/** Whether the store notes that it is about to be sent. */
-function isMarkedFirst({ timer }: Call): boolean {
+/** Whether the store notes that it is about to be sent: a commit before its permit is there. */
+function needsMark({ timer }: Call): boolean {
   return timer.spec.delivery === 'at-most-once';
 }
 

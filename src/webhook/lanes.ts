@@ -11,7 +11,7 @@ export interface LanesOptions {
   readonly random: Random;
   /** Calls on the wire at once to one destination. */
   readonly perDestinationMax?: number;
-  /** Calls on the wire at once in all. */
+  /** Calls on the wire at once in all, and those that are about to be. */
   readonly totalMax?: number;
   /** Calls that wait for their turn, in all. */
   readonly queuedMax?: number;
@@ -121,6 +121,7 @@ export class Lanes implements Dispatcher {
     const lane = new Lane(destination, {
       random: this.#random,
       pace: this.#pace,
+      placesMax: this.#perDestinationMax,
       ratePerSecond: this.#ratePerSecond / this.#sharers,
       now,
     });
@@ -198,11 +199,10 @@ export class Lanes implements Dispatcher {
   /** At once, or as soon as a call of its lane comes back; not at all where the destination is not to be called any more. */
   #sendMarked(lane: Lane, waiting: Waiting, askedAt: number): void {
     const now = this.#clock.monotonic();
-    lane.tookToMark(now - askedAt);
-    lane.marked.push(waiting);
-    this.#noteSentBack(lane, lane.clearIfClosed(now));
-    if (lane.hasPlace(this.#slotsPerLane())) this.#passPlace(lane);
-    else if (this.#stopped) this.#stopLane(lane, now);
+    lane.marked(waiting, now - askedAt);
+    this.#goOn(lane, now);
+    // What is just being marked when the lanes stop was due before: it is still sent, if it can be at once.
+    if (this.#stopped) this.#stopLane(lane, now);
   }
 
   #stopLane(lane: Lane, now: number): void {
@@ -212,10 +212,12 @@ export class Lanes implements Dispatcher {
     );
   }
 
-  /** A place on the wire that is free goes to the oldest call that is marked. */
-  #passPlace(lane: Lane): void {
-    const next = lane.marked.shift();
-    if (next) this.#send(lane, next);
+  /** After something happened to the lane: sends back what it is not to send any more, and gives away what is free. */
+  #goOn(lane: Lane, now: number): void {
+    this.#noteSentBack(lane, lane.clearIfClosed(now));
+    const ready = lane.takeReady();
+    if (ready) this.#send(lane, ready);
+    this.#offerSlots();
   }
 
   #send(lane: Lane, waiting: Waiting): void {
@@ -234,24 +236,21 @@ export class Lanes implements Dispatcher {
     const now = this.#clock.monotonic();
     if (sent.withheld) {
       lane.withheld(now);
-      this.#passPlace(lane);
       this.#drop(lane, waiting);
       return;
     }
     this.#inFlight--;
     const change = lane.completed(sent, waiting.isProbe, now);
     if (change) this.#onBreaker?.(lane.destination, change);
-    this.#noteSentBack(lane, lane.clearIfClosed(now));
-    this.#passPlace(lane);
     waiting.resolve({ kind: 'sent', ...sent });
-    this.#offerSlots();
+    this.#goOn(lane, now);
   }
 
   #drop(lane: Lane, waiting: Waiting): void {
     this.#inFlight--;
     lane.dropped(waiting);
     waiting.resolve({ kind: 'dropped' });
-    this.#offerSlots();
+    this.#goOn(lane, this.#clock.monotonic());
   }
 
   #sweep(): void {
@@ -263,9 +262,9 @@ export class Lanes implements Dispatcher {
     this.#cancelSweep = this.#lanes.size > 0 ? this.#clock.after(sweepEveryMs, () => this.#sweep()) : undefined;
   }
 
-  #noteSentBack(lane: Lane, { queued, marked }: SentBack): void {
+  #noteSentBack(lane: Lane, { queued, ready }: SentBack): void {
     this.#queued -= queued;
-    this.#inFlight -= marked;
+    this.#inFlight -= ready;
     if (lane.queue.length === 0) this.#waiting.delete(lane);
   }
 

@@ -370,15 +370,21 @@ describe('permit', () => {
 });
 
 describe('a call that is marked before it is sent', () => {
-  /** Lanes with a backlog of such calls for one destination; marks take 5 ms. */
-  function backlog(answerAfterMs: number, options?: Partial<LanesOptions>) {
-    const world = setUp(options);
-    world.network.answer = () => ({ afterMs: answerAfterMs });
-    const mark = () => new Promise<boolean>((resolve) => world.clock.after(5, () => resolve(true)));
-    for (let call = 0; call < 1_000; call++) void world.dispatch(healthy, mark, 'at-most-once');
+  /** A permit that is there after so long. */
+  function markIn(clock: FakeClock, ms: number): () => Promise<boolean> {
+    return () => new Promise<boolean>((resolve) => clock.after(ms, () => resolve(true)));
+  }
+
+  /** Lanes with a backlog of such calls for one destination. */
+  function backlog({ answerMs = 10, markMs = 5, calls = 1_000, totalMax = 512 }) {
+    const world = setUp({ totalMax });
+    world.network.answer = () => ({ afterMs: answerMs });
+    for (let call = 0; call < calls; call++) {
+      void world.dispatch(healthy, markIn(world.clock, markMs), 'at-most-once');
+    }
     /** The most calls on the wire, and the most that were being marked or were marked and waited, as time goes on. */
     const mostWithin = async (ms: number) => {
-      const most = { onWire: 0, ahead: 0 };
+      const most = { onWire: 0, ahead: Number.NEGATIVE_INFINITY };
       for (let passed = 0; passed < ms; passed++) {
         await world.clock.advance(1);
         most.onWire = Math.max(most.onWire, world.network.onWire.size);
@@ -390,7 +396,7 @@ describe('a call that is marked before it is sent', () => {
   }
 
   test('is marked while others are on the wire, so early that there is a place when its mark is stored', async () => {
-    const { network, kinds, mostWithin } = backlog(10);
+    const { network, kinds, mostWithin } = backlog({});
     const most = await mostWithin(140);
     // 64 calls in 10 ms are 32 in the 5 ms of a mark.
     assert.equal(most.onWire, 64);
@@ -404,20 +410,46 @@ describe('a call that is marked before it is sent', () => {
   });
 
   test('is not marked ahead for a slow receiver, nor for one of which nothing is known', async () => {
-    const { mostWithin } = backlog(900);
+    const { mostWithin } = backlog({ answerMs: 900 });
     assert.deepEqual(await mostWithin(3_000), { onWire: 64, ahead: 0 });
   });
 
-  test('does not go ahead of the wire where marks take no time', async () => {
-    const { network, lanes, dispatch } = setUp();
-    network.answer = () => ({ afterMs: 10 });
-    for (let call = 0; call < 1_000; call++) void dispatch(healthy, async () => true, 'at-most-once');
-    assert.equal(totalsOf(lanes).inFlight, 64);
+  test('does not go ahead of the wire where marks take no time, nor where others have slots that it could have', async () => {
+    assert.deepEqual(await backlog({ markMs: 0 }).mostWithin(100), { onWire: 64, ahead: 0 });
+    const { ahead } = await backlog({ totalMax: 128 }).mostWithin(100);
+    // A quarter of all slots is the most that a lane may have of them.
+    assert.ok(ahead <= 128 / 4 - 64, `${ahead} ahead`);
+  });
+
+  test('has no others go ahead', async () => {
+    const { network, dispatch, mostWithin } = backlog({ calls: 500 });
+    for (let call = 0; call < 500; call++) void dispatch();
+    assert.equal((await mostWithin(200)).onWire, 64);
+    assert.equal(network.sent.length, 1_000);
+  });
+
+  test('does not go far ahead for a store that was slow once', async () => {
+    const { clock, dispatch, mostWithin } = backlog({ answerMs: 900, markMs: 3_500, calls: 64 });
+    await clock.advance(5_000);
+    for (let call = 0; call < 1_000; call++) void dispatch(healthy, markIn(clock, 5), 'at-most-once');
+    // 64 calls in 900 ms are 7 in 100.
+    const { onWire, ahead } = await mostWithin(3_000);
+    assert.equal(onWire, 64);
+    assert.ok(ahead <= 7, `${ahead} ahead`);
+  });
+
+  test('that has its slot is sent however many slots others have taken meanwhile', async () => {
+    const { clock, network, dispatch } = setUp();
+    network.answer = ({ destination }) => ({ afterMs: destination === healthy ? 200 : 20 });
+    for (let call = 0; call < 64; call++) void dispatch(healthy, markIn(clock, 5), 'at-most-once');
+    for (let call = 0; call < 1_500; call++) void dispatch(`http://d${call % 300}.test`);
+    await clock.advance(5);
+    assert.equal(network.to(healthy).length, 64);
   });
 
   /** A backlog with marked calls that wait for a place, which will not come: nobody answers any more. */
-  async function waitingMarked() {
-    const world = backlog(10);
+  async function waitingMarked(calls = 1_000) {
+    const world = backlog({ calls });
     await world.mostWithin(100);
     world.network.answer = () => undefined;
     await world.clock.advance(20);
@@ -435,6 +467,26 @@ describe('a call that is marked before it is sent', () => {
     assert.ok(count(kinds(), 'slowed_down') > 16);
   });
 
+  test('is given back when the receiver hangs and nothing is queued', async () => {
+    const { clock, lanes, kinds } = await waitingMarked(680);
+    assert.equal(lanes.queued, 0);
+    await clock.advance(3_000);
+    assert.deepEqual(totalsOf(lanes), { inFlight: 64, queued: 0 });
+    assert.equal(count(kinds(), 'open'), 64);
+  });
+
+  test('leaves its slot to others when it is given back', async () => {
+    const { clock, network, lanes, dispatch } = setUp({ totalMax: 9 });
+    void dispatch(healthy);
+    void dispatch(healthy, markIn(clock, 100), 'at-most-once');
+    for (let call = 0; call < 9; call++) void dispatch(`http://d${call}.test`);
+    [...network.onWire][0]!.finish('rejected', 1_000);
+    await settlePromises();
+    assert.deepEqual([network.onWire.size, lanes.queued], [8, 1]);
+    await clock.advance(100);
+    assert.deepEqual([network.onWire.size, lanes.queued], [9, 0]);
+  });
+
   test('is given back when the breaker opens', async () => {
     const { clock, network, lanes, kinds } = await waitingMarked();
     network.finish(5, 'unreachable');
@@ -447,9 +499,10 @@ describe('a call that is marked before it is sent', () => {
 
   test('is given back at the end, also when its mark is stored only then', async () => {
     const { clock, network, lanes, kinds } = await waitingMarked();
-    network.finish(1);
+    network.finish(20);
     await settlePromises();
     lanes.stop();
+    assert.ok(totalsOf(lanes).inFlight > network.onWire.size);
     await clock.advance(10);
     assert.deepEqual(totalsOf(lanes), { inFlight: 64, queued: 0 });
     assert.equal(count(kinds(), 'stopping') + network.sent.length, 1_000);
@@ -935,11 +988,12 @@ for (let seed = 1; seed <= 20; seed++) {
     network.answer = () => ({ afterMs: pick([0, 1, 50, 3_000, 15_000]), outcome: pick(outcomes) });
     const permits = [() => true, () => true, () => false, () => assert.fail('refused'), async () => false];
     let pending = 0;
-    const granted = new Set<number>();
-    /** Calls whose marks are stored, and that are neither sent nor answered. */
-    const marked = () => {
+    const granted = new Map<number, string>();
+    /** Of the calls whose marks are stored, and that are neither sent nor answered: the destinations. */
+    const ready = () => {
       const sent = new Set(network.sent.map(({ number }) => number - 1));
-      return [...granted].filter((index) => !sent.has(index) && answers[index] === undefined).length;
+      const waiting = [...granted].filter(([index]) => !sent.has(index) && answers[index] === undefined);
+      return waiting.map(([, destination]) => destination);
     };
     const dispatchMarked = (destination: string) => {
       const index = answers.length;
@@ -948,7 +1002,7 @@ for (let seed = 1; seed <= 20; seed++) {
         const { promise, resolve } = Promise.withResolvers<boolean>();
         clock.after(pick([0, 5, 100]), () => {
           pending--;
-          granted.add(index);
+          granted.set(index, destination);
           resolve(true);
         });
         return promise;
@@ -966,11 +1020,13 @@ for (let seed = 1; seed <= 20; seed++) {
         each.finish(pick(outcomes), pick([undefined, undefined, 1_500]));
       }
       await settlePromises();
-      const inFlight = network.onWire.size + pending + marked();
+      const inFlight = network.onWire.size + pending + ready().length;
       assert.deepEqual(totalsOf(lanes), { inFlight, queued: lanes.queued });
+      assert.ok(network.onWire.size <= totalMax);
       for (const { destination } of lanes.view()) {
         const onWire = [...network.onWire].filter(({ call }) => call.destination === destination);
         assert.ok(onWire.length <= perDestinationMax, `${onWire.length} on the wire to ${destination}`);
+        if (ready().includes(destination)) assert.equal(onWire.length, perDestinationMax);
       }
     }
     if (seed % 2 === 0) lanes.stop();
