@@ -152,7 +152,7 @@ export class Firer {
     return this.#giveBack(held, clock.now() + settings.pollMs);
   }
 
-  /** Asked immediately before a call is sent. A paused process wakes up harmless: its leases are too short to send under. */
+  /** Asked before a call is sent; `mayLeave` looks once more when it leaves. A paused process wakes up harmless: its leases are too short to send under. */
   #permit(held: Held): boolean | Promise<boolean> {
     if (!this.#maySend(held)) return false;
     if (held.timer.spec.delivery === 'at-most-once') return this.#begin(held);

@@ -163,13 +163,18 @@ export class Lane {
     const next = this.queue.first;
     if (!next) return false;
     if (this.#inFlight < slots) return true;
-    return needsMark(next.call) && slots === this.#placesMax && this.#inFlight < slots + this.#aheadMax(now);
+    // Tokens are taken before the mark: ahead of a limited rate, those of marks that took long would make a burst.
+    const mayGoAhead = needsMark(next.call) && slots === this.#placesMax && !this.#tokens;
+    return mayGoAhead && this.#inFlight < slots + this.#aheadMax(now);
   }
 
-  /** The call's mark was stored after so long, in milliseconds: it is ready. */
-  marked(waiting: Waiting, ms: number): void {
+  /** A call's mark was stored after so long, in milliseconds. Says why it is not to be sent after all; else it is ready. */
+  marked(waiting: Waiting, ms: number, now: number): Postponed | undefined {
     this.#markMs += (Math.min(ms, markMsMax) - this.#markMs) * markWeight;
+    if (now < this.#slowedUntil) return this.#slowed(now);
+    if (this.#breaker.state !== 'closed' && !waiting.isProbe) return this.#broken(now);
     this.#ready.push(waiting);
+    return undefined;
   }
 
   /** Takes the oldest call that is ready, if there is a place for it. */
@@ -311,9 +316,9 @@ export class Lane {
     return this.#waitsMs(now) >= slowAfterMs;
   }
 
-  /** How long the oldest call has been queued; 0 where none is. */
+  /** How long ago the oldest of the calls that are not on the wire came; 0 where there is none. */
   #waitsMs(now: number): number {
-    const oldest = this.queue.first;
+    const oldest = this.#ready.first ?? this.queue.first;
     return oldest === undefined ? 0 : now - oldest.queuedAt;
   }
 

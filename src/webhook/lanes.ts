@@ -58,6 +58,7 @@ export class Lanes implements Dispatcher {
   #offerAgain = false;
   #cancelSweep: (() => void) | undefined;
   #stopped = false;
+  #isCutOff = false;
 
   constructor(options: LanesOptions) {
     this.#sender = options.sender;
@@ -90,6 +91,8 @@ export class Lanes implements Dispatcher {
   }
 
   cutOff(): void {
+    if (!this.#stopped) this.stop();
+    this.#isCutOff = true;
     this.#sender.cutOff();
   }
 
@@ -199,9 +202,10 @@ export class Lanes implements Dispatcher {
   /** At once, or as soon as a call of its lane comes back; not at all where the destination is not to be called any more. */
   #sendMarked(lane: Lane, waiting: Waiting, askedAt: number): void {
     const now = this.#clock.monotonic();
-    lane.marked(waiting, now - askedAt);
-    this.#goOn(lane, now);
+    const refusal = lane.marked(waiting, now - askedAt, now);
+    if (refusal) return void this.#drop(lane, waiting, refusal);
     // What is just being marked when the lanes stop was due before: it is still sent, if it can be at once.
+    if (!this.#isCutOff) this.#goOn(lane, now);
     if (this.#stopped) this.#stopLane(lane, now);
   }
 
@@ -246,10 +250,11 @@ export class Lanes implements Dispatcher {
     this.#goOn(lane, now);
   }
 
-  #drop(lane: Lane, waiting: Waiting): void {
+  /** The call had a slot, and is not sent. */
+  #drop(lane: Lane, waiting: Waiting, answer: Dispatched = { kind: 'dropped' }): void {
     this.#inFlight--;
     lane.dropped(waiting);
-    waiting.resolve({ kind: 'dropped' });
+    waiting.resolve(answer);
     this.#goOn(lane, this.#clock.monotonic());
   }
 

@@ -61,6 +61,6 @@ export interface Dispatcher {
   shareRates(controllers: number): void;
   /** Postpones what is queued; what is on the wire goes on. */
   stop(): void;
-  /** Breaks off what is on the wire: its outcome is then `unknown`. */
+  /** Stops, and breaks off what is on the wire: its outcome is then `unknown`. */
   cutOff(): void;
 }

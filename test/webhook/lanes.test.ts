@@ -12,6 +12,8 @@ import { aSpec, aTimer } from '../support/timers.ts';
 interface OnWire {
   readonly call: Call;
   finish(outcome?: OutcomeKind, retryAfterMs?: number): void;
+  /** Nothing was sent after all. */
+  withhold(): void;
 }
 
 /** A network in the test's hands: what is sent stays on the wire until the test, or `answerAfterMs`, ends it. */
@@ -32,6 +34,11 @@ class FakeNetwork implements Sender {
     return new Promise((resolve) => {
       const onWire: OnWire = {
         call,
+        withhold: () => {
+          if (!this.onWire.delete(onWire)) return;
+          this.sent.splice(this.sent.indexOf(call), 1);
+          resolve({ ...sentAs(call, 'unreachable', this.clock.monotonic()), withheld: true });
+        },
         finish: (outcome = 'delivered', retryAfterMs) => {
           if (!this.onWire.delete(onWire)) return;
           resolve(sentAs(call, outcome, this.clock.monotonic(), retryAfterMs));
@@ -485,6 +492,61 @@ describe('a call that is marked before it is sent', () => {
     assert.deepEqual([network.onWire.size, lanes.queued], [8, 1]);
     await clock.advance(100);
     assert.deepEqual([network.onWire.size, lanes.queued], [9, 0]);
+  });
+
+  test('has the place of one that was withheld', async () => {
+    const { clock, network, lanes, kinds } = await waitingMarked(680);
+    const ready = totalsOf(lanes).inFlight - 64;
+    network.answer = () => ({ afterMs: 10 });
+    for (const onWire of network.onWire) onWire.withhold();
+    await clock.advance(20);
+    assert.equal(count(kinds(), 'dropped'), 64);
+    assert.equal(count(kinds(), 'sent'), 680 - 64);
+    assert.ok(ready > 16);
+  });
+
+  test('goes ahead by as many as there are places at most, and not at all where a rate is limited', async () => {
+    const { ahead } = await backlog({ answerMs: 2, markMs: 99, calls: 8_000 }).mostWithin(1_000);
+    assert.ok(ahead > 48 && ahead <= 64, `${ahead} ahead`);
+    const limited = setUp({ ratePerSecond: 5_000, perDestinationMax: 1 });
+    limited.network.answer = () => ({ afterMs: 1 });
+    for (let call = 0; call < 100; call++) {
+      void limited.dispatch(healthy, markIn(limited.clock, 5), 'at-most-once');
+    }
+    for (let passed = 0; passed < 100; passed++) {
+      await limited.clock.advance(1);
+      assert.ok(totalsOf(limited.lanes).inFlight <= 1);
+    }
+    assert.ok(limited.network.sent.length > 10);
+  });
+
+  test('is given back at the end where nothing is queued', async () => {
+    const { lanes } = await waitingMarked(680);
+    lanes.stop();
+    assert.deepEqual(totalsOf(lanes), { inFlight: 64, queued: 0 });
+  });
+
+  test('is not sent when its mark is stored after everything was cut off', async () => {
+    const { clock, network, lanes, dispatch, kinds } = setUp();
+    void dispatch(healthy, markIn(clock, 100), 'at-most-once');
+    lanes.cutOff();
+    await clock.advance(100);
+    assert.deepEqual(kinds(), ['stopping']);
+    assert.equal(network.sent.length, 0);
+    assert.deepEqual(totalsOf(lanes), { inFlight: 0, queued: 0 });
+  });
+
+  test('is not sent when its mark is stored while the breaker’s probe is out', async () => {
+    const { clock, network, dispatch, kinds } = setUp();
+    for (let call = 0; call < 10; call++) void dispatch(healthy, markIn(clock, 3_000), 'at-most-once');
+    for (let call = 0; call < 5; call++) void dispatch();
+    network.finish(5, 'unreachable');
+    await clock.advance(2_000);
+    void dispatch();
+    assert.equal(network.onWire.size, 1);
+    await clock.advance(1_000);
+    assert.equal(network.onWire.size, 1);
+    assert.equal(count(kinds(), 'breaker_open'), 10);
   });
 
   test('is given back when the breaker opens', async () => {
