@@ -1,4 +1,4 @@
-import { bucketOf, idToBytes, type TimerId } from '../../timer/id.ts';
+import { idToBytes, type TimerId } from '../../timer/id.ts';
 import type { Timer } from '../../timer/timer.ts';
 import { listRows, type ReadRows } from '../listing.ts';
 import { decodeTimer } from '../rows.ts';
@@ -12,16 +12,16 @@ import {
   auditOpen,
   countExecuting,
   countOverdue,
-  getTimer,
+  getTimers,
   listEnded,
   listOpen,
   sumLedger,
 } from './statements/reads.ts';
 
-export async function get(connections: Connections, id: TimerId, buckets: number): Promise<Timer | undefined> {
-  const [found] = await connections.read(getTimer(bucketOf(id, buckets), idToBytes(id)));
-  const [row] = found!.rows;
-  return row && decodeTimer(timerRowOf(row));
+/** Of one bucket, in any order. */
+export async function get(connections: Connections, bucket: number, ids: readonly TimerId[]): Promise<Timer[]> {
+  const [found] = await connections.read(getTimers(bucket, ids.map(idToBytes)));
+  return found!.rows.map((row) => decodeTimer(timerRowOf(row)));
 }
 
 /** A page of one moment: a timer that ends while it is read is neither missed nor met twice. */

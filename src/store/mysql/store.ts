@@ -3,6 +3,7 @@ import { bucketByteOfKey } from '../../timer/key.ts';
 import type { Random } from '../../timer/random.ts';
 import type { Idempotency, NewTimer, Timer } from '../../timer/timer.ts';
 import { InFlight } from '../in-flight.ts';
+import { Lookups } from '../lookups.ts';
 import type {
   Change,
   Claimed,
@@ -60,6 +61,7 @@ export class MysqlStore implements Store {
   readonly shardsWhenMade: number;
   readonly #connections: Connections;
   readonly #buckets: number;
+  readonly #lookups: Lookups;
   readonly #listRowsMax: number;
   readonly #claims: Claims;
   readonly #ledger: LedgerFolder;
@@ -68,10 +70,11 @@ export class MysqlStore implements Store {
 
   private constructor(
     connections: Connections,
-    { buckets, shards, warnings, listRowsMax }: Migrated & { listRowsMax: number },
+    { buckets, shards, warnings, listRowsMax, clock }: Migrated & { listRowsMax: number; clock: Timing },
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
+    this.#lookups = new Lookups({ clock, buckets, read: (bucket, ids) => get(connections, bucket, ids) });
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
     this.shardsWhenMade = shards;
@@ -82,7 +85,8 @@ export class MysqlStore implements Store {
   /** Connects, makes what is missing, and brings the schema up to date. Throws a PunctualError that says what is wrong. */
   static async open({ listRowsMax = 10_000, ...options }: MysqlStoreOptions): Promise<MysqlStore> {
     const migrated = await migrate(options);
-    return new MysqlStore(new Connections({ ...options, ...migrated }), { ...migrated, listRowsMax });
+    const { clock } = options;
+    return new MysqlStore(new Connections({ ...options, ...migrated }), { ...migrated, listRowsMax, clock });
   }
 
   insert(timers: readonly NewTimer[]): Promise<InsertResult[]> {
@@ -95,7 +99,7 @@ export class MysqlStore implements Store {
   }
 
   get(id: TimerId): Promise<Timer | undefined> {
-    return get(this.#connections, id, this.#buckets);
+    return this.#lookups.get(id);
   }
 
   list(query: ListQuery): Promise<Page> {

@@ -201,11 +201,11 @@ export const statements = {
     noted AS (INSERT INTO ledger (bucket, ${counters}) SELECT $1, ${sums} FROM gone HAVING count(*) > 0)
     SELECT count(*) FROM gone`,
 
-  // timers' and history's primary keys, at one moment: a timer that moves between them meanwhile is in one of them. $2 id.
-  get: `SELECT ${timerColumns('timers.claim_at', 'timers.owner')}, NULL FROM timers WHERE bucket = $1 AND id = $2
+  // timers' and history's primary keys, one row for each, at one moment: a timer that moves between them meanwhile is in one of them. $2 ids.
+  get: `SELECT ${timerColumns('timers.claim_at', 'timers.owner')}, NULL FROM timers WHERE bucket = $1 AND id = ANY($2::uuid[])
     UNION ALL
     SELECT id, tenant, key, due_at, retry_at, ended_at, NULL, claim, begun, attempts_made, attempts_max, url, attempts, spec, body, status
-    FROM history WHERE bucket = $1 AND id = $2`,
+    FROM history WHERE bucket = $1 AND id = ANY($2::uuid[])`,
 
   // Walks timers' primary key downwards. Reads neither bodies nor attempts. $2 before which id, $3 how many. Columns as in a ListedRow.
   listOpen,

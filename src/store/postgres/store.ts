@@ -5,6 +5,7 @@ import { claimAcross, inEachBucket, partlyDone } from '../buckets.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Layout } from '../layout.ts';
 import { listRows, type ReadRows } from '../listing.ts';
+import { Lookups } from '../lookups.ts';
 import { decodeTimer, encodeSettlement, encodeTimer, type ListedRow, type SettlementRow } from '../rows.ts';
 import type {
   Change,
@@ -23,6 +24,7 @@ import type {
   Release,
   Store,
 } from '../store.ts';
+import type { Timing } from '../timing.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { insert, keyUses } from './inserts.ts';
 import { migrate } from './migrate.ts';
@@ -62,6 +64,7 @@ export class PostgresStore implements Store {
   readonly #connections: Connections;
   readonly #buckets: number;
   readonly #upkeep: Upkeep;
+  readonly #lookups: Lookups;
   readonly #listRowsMax: number;
   readonly #lists = new InFlight({ max: 8, refusal: '8 lists are being read already: try again in a moment' });
   readonly #audits = new InFlight({ max: 1, refusal: 'the timers are being counted already: try again later' });
@@ -70,11 +73,12 @@ export class PostgresStore implements Store {
   private constructor(
     connections: Connections,
     { buckets, shards, warnings }: Layout & { warnings: readonly string[] },
-    listRowsMax: number,
+    { listRowsMax, clock }: { readonly listRowsMax: number; readonly clock: Timing },
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
     this.#upkeep = new Upkeep(connections, buckets);
+    this.#lookups = new Lookups({ clock, buckets, read: (bucket, ids) => this.#read(bucket, ids) });
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
     this.shardsWhenMade = shards;
@@ -86,7 +90,7 @@ export class PostgresStore implements Store {
     const connections = new Connections(options);
     try {
       const warnings = durabilityWarnings(await connections.read('durability', []));
-      return new PostgresStore(connections, { ...layout, warnings }, listRowsMax);
+      return new PostgresStore(connections, { ...layout, warnings }, { listRowsMax, clock: options.clock });
     } catch (error) {
       await connections.close();
       throw error;
@@ -105,9 +109,8 @@ export class PostgresStore implements Store {
     return use;
   }
 
-  async get(id: TimerId): Promise<Timer | undefined> {
-    const [row] = await this.#connections.read('get', [bucketOf(id, this.#buckets), id]);
-    return row && decodeTimer(timerRowOf(row));
+  get(id: TimerId): Promise<Timer | undefined> {
+    return this.#lookups.get(id);
   }
 
   list(query: ListQuery): Promise<Page> {
@@ -219,6 +222,11 @@ export class PostgresStore implements Store {
 
   close(): Promise<void> {
     return this.#connections.close();
+  }
+
+  async #read(bucket: number, ids: readonly TimerId[]): Promise<Timer[]> {
+    const rows = await this.#connections.read('get', [bucket, ids]);
+    return rows.map((row) => decodeTimer(timerRowOf(row)));
   }
 
   /** A verb that compares owner and claim of each timer; `more` gives what its statement wants besides. */

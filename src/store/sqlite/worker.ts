@@ -12,13 +12,17 @@ import { Writes } from './writes.ts';
 
 /** One transaction takes calls until they have this many rows: it bounds its time, and the memory of what it reads. */
 const writerGroupRowsMax = 2_000;
+/** So many look-ups of single timers are answered in one message. */
+const lookupsMax = 100;
 
 /** A connection at work. */
 interface Service {
-  answer(calls: readonly Call[]): Answer[];
+  /** The calls' answers, in messages that leave one after the other. */
+  answer(calls: readonly Call[]): Iterable<Answer[]>;
   close(): void;
-  /** Calls that wait are answered together until they have this many rows; each by itself with 1. */
+  /** Calls that wait are answered together until they have this many rows. */
   readonly groupRowsMax: number;
+  rowsOf(call: Call): number;
 }
 
 function openWriter(data: WorkerData): Service {
@@ -29,7 +33,7 @@ function openWriter(data: WorkerData): Service {
     check: () => watch.check(),
   });
   const group = new GroupCommit(new Writes(database), transaction);
-  return { answer: (calls) => group.run(calls), close, groupRowsMax: writerGroupRowsMax };
+  return { answer: (calls) => [group.run(calls)], close, groupRowsMax: writerGroupRowsMax, rowsOf };
 }
 
 function openReader(data: WorkerData): Service {
@@ -44,12 +48,22 @@ function openReader(data: WorkerData): Service {
       return [call[0], toWire(error), undefined];
     }
   };
-  // A long read holds up those behind it, but not the answers to those before it.
-  return { answer: (calls) => calls.map(read), close, groupRowsMax: 1 };
+  // A long read is the last of its group. It holds up those behind it, but not the answers to those before it.
+  function* answer(calls: readonly Call[]): Iterable<Answer[]> {
+    const lookups = calls.filter(isLookup);
+    if (lookups.length > 0) yield lookups.map(read);
+    const rest = calls.slice(lookups.length);
+    if (rest.length > 0) yield rest.map(read);
+  }
+  return { answer, close, groupRowsMax: lookupsMax, rowsOf: (call) => (isLookup(call) ? 1 : lookupsMax) };
+}
+
+function isLookup([, verb]: Call): boolean {
+  return verb === 'get' || verb === 'findKey';
 }
 
 /** The calls that wait, up to `groupRowsMax` rows. */
-function drain(port: MessagePort, first: Call, groupRowsMax: number): Call[] {
+function drain(port: MessagePort, first: Call, { groupRowsMax, rowsOf }: Service): Call[] {
   const calls = [first];
   let rows = rowsOf(first);
   // Behind `close` nothing comes.
@@ -69,9 +83,9 @@ function rowsOf([, , [batch]]: Call): number {
 function serve(port: MessagePort, service: Service): void {
   const report = (message: Report) => port.postMessage(message);
   port.on('message', (first: Call) => {
-    const calls = drain(port, first, service.groupRowsMax);
+    const calls = drain(port, first, service);
     const closing = calls.at(-1)![1] === 'close' ? calls.pop()! : undefined;
-    if (calls.length > 0) report({ kind: 'answers', answers: service.answer(calls) });
+    if (calls.length > 0) for (const answers of service.answer(calls)) report({ kind: 'answers', answers });
     if (!closing) return;
     service.close();
     report({ kind: 'answers', answers: [[closing[0], null, undefined]] });

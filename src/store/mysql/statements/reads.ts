@@ -1,19 +1,19 @@
-import { openColumns, statement } from './text.ts';
+import { among, type Id, listed, openColumns, statement } from './text.ts';
 
 // The statements that only read: none takes a lock, none waits for one.
 
-/** timers' or history's primary key, one row. In one statement, so that a timer that moves between the two is not missed. */
-export const getTimer = (bucket: number, id: Uint8Array) =>
+/** timers' and history's primary keys, one row for each. In one statement, so that a timer that moves between the two is not missed. */
+export const getTimers = (bucket: number, ids: readonly Id[]) =>
   statement(
-    `SELECT ${openColumns} FROM timers WHERE bucket = ? AND id = ?
+    `SELECT ${openColumns} FROM ${among('timers')}
     UNION ALL
     SELECT id, tenant, \`key\`, due_at, retry_at, ended_at, NULL, claim, begun, attempts_made, attempts_max, url, attempts, spec, body,
       status
-    FROM history WHERE bucket = ? AND id = ?`,
+    FROM ${among('history')}`,
+    listed(ids),
     bucket,
-    id,
+    listed(ids),
     bucket,
-    id,
   );
 
 /** Walks timers' primary key downwards. Reads neither bodies nor attempts. Columns as in a ListedRow. */
