@@ -66,6 +66,6 @@ const readSchema = {
       { id, status: Type.Enum([...statuses], { type: 'string' }), time_left: wholeSeconds },
       { description: 'The timer.' },
     ),
-    ...problemResponses('invalid_id', 'not_found', 'overloaded', 'store_unavailable'),
+    ...problemResponses('invalid_id', 'not_found', 'store_unavailable'),
   },
 };

@@ -49,7 +49,7 @@ const readSchema = {
   summary: 'Read a timer',
   description: 'Its state, what is or was sent, and every attempt. Header values that look secret are shown as `…`.',
   params: idParams,
-  response: { 200: ref.timer, ...problemResponses('invalid_id', 'not_found', 'overloaded', 'store_unavailable') },
+  response: { 200: ref.timer, ...problemResponses('invalid_id', 'not_found', 'store_unavailable') },
 };
 
 const editSchema = {

@@ -31,7 +31,7 @@ export interface DatabaseParts {
   readonly shard: number;
   /** How many places there are. */
   readonly shards: number;
-  readonly config: Pick<Config, 'databaseBytesMax' | 'buckets'>;
+  readonly config: Pick<Config, 'databaseBytesMax' | 'buckets'> & Partial<Pick<Config, 'bodyBytesMax'>>;
   readonly clock: Timing;
   readonly random: Random;
 }
@@ -41,7 +41,8 @@ const sqlitePageBytes = 4_096;
 /** The database that a URL of DATABASE_URL names. Only its engine is loaded: each driver takes some megabytes. */
 export async function databaseOf({ config, ...parts }: DatabaseParts): Promise<Database> {
   const { url, clock } = parts;
-  const options = { ...parts, ...(config.buckets > 0 ? { buckets: config.buckets } : {}) };
+  const { buckets, bodyBytesMax } = config;
+  const options = { ...parts, ...(buckets > 0 && { buckets }), ...(bodyBytesMax !== undefined && { bodyBytesMax }) };
   if (url.startsWith('sqlite:')) return fileOf(url, config);
   const name = withoutPassword(url);
   if (/^(mysql|mariadb):/.test(url)) {

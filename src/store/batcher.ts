@@ -7,6 +7,8 @@ export interface BatcherOptions<T, R> {
   readonly clock: Timing;
   /** At most this many items travel together, unless one `addAll` brings more. */
   readonly batchMax: number;
+  /** So many batches may be under way at the same time; 1 by default, so that what arrives meanwhile gathers. */
+  readonly parallelMax?: number;
   /** At most this many items wait; more are refused. */
   readonly queuedMax: number;
   /** At most this many bytes wait, as `bytesOf` counts an item; without it bytes are not counted. */
@@ -32,7 +34,7 @@ export class Batcher<T, R> {
   #queue: Entry<T, R>[] = [];
   #queuedItems = 0;
   #queuedBytes = 0;
-  #running = false;
+  #running = 0;
   #startsSoon = false;
   #whenIdle: (() => void)[] = [];
   #stopWatch: (() => void) | undefined;
@@ -58,7 +60,7 @@ export class Batcher<T, R> {
 
   /** Whether anything waits or is being committed. */
   get isBusy(): boolean {
-    return this.#running || this.#queue.length > 0;
+    return this.#running > 0 || this.#queue.length > 0;
   }
 
   /** Resolves when nothing waits or is being committed. */
@@ -95,7 +97,7 @@ export class Batcher<T, R> {
    * others would wait for its commit.
    */
   #goOn(): void {
-    if (this.#startsSoon || this.#running) return;
+    if (this.#startsSoon || this.#running >= (this.#options.parallelMax ?? 1)) return;
     this.#startsSoon = true;
     setImmediate(() => {
       this.#startsSoon = false;
@@ -105,7 +107,8 @@ export class Batcher<T, R> {
 
   async #runBatch(): Promise<void> {
     const batch = this.#takeBatch();
-    this.#running = true;
+    this.#running++;
+    if (this.#queue.length > 0) this.#goOn();
     try {
       const results = await this.#options.run(batch.flatMap((entry) => entry.items));
       let at = 0;
@@ -116,7 +119,7 @@ export class Batcher<T, R> {
     } catch (error) {
       for (const entry of batch) entry.reject(error);
     }
-    this.#running = false;
+    this.#running--;
     if (this.#queue.length > 0) this.#goOn();
     else this.#tellWhenIdle();
   }
@@ -142,6 +145,7 @@ export class Batcher<T, R> {
       this.#queuedItems -= items.length;
       this.#queuedBytes -= bytes;
     }
+    if (this.#queue.length === 0) this.#stopWatching();
     return removed;
   }
 
@@ -155,6 +159,11 @@ export class Batcher<T, R> {
       this.#refuseOverdue();
       this.#watch();
     });
+  }
+
+  #stopWatching(): void {
+    this.#stopWatch?.();
+    this.#stopWatch = undefined;
   }
 
   #refuseOverdue(): void {

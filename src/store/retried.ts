@@ -12,7 +12,7 @@ export interface Retrying {
   readonly msMax: number;
 }
 
-const triesMax = 5;
+const triesMax = 8;
 
 /** Runs a transaction, and again after a moment that chance chooses where others got into its way. Throws what it throws in the end. */
 export async function retried<Result>(

@@ -134,3 +134,20 @@ test('it is idle when nothing waits and nothing is being committed', async () =>
   await settlePromises();
   assert.equal(idle, true);
 });
+
+test('several batches may be under way', async () => {
+  const { batcher, batches } = setUp({ parallelMax: 2, batchMax: 2 });
+  for (let item = 1; item <= 5; item++) void batcher.add(item);
+  for (let turns = 0; turns < 3; turns++) await settlePromises();
+  assert.deepEqual(
+    batches.map(({ items }) => items),
+    [
+      [1, 2],
+      [3, 4],
+    ],
+  );
+  batches[1]!.end();
+  for (let turns = 0; turns < 3; turns++) await settlePromises();
+  assert.deepEqual(batches[2]!.items, [5]);
+  assert.equal(batcher.isBusy, true);
+});

@@ -281,9 +281,12 @@ function insertTests(open: OpenStore): void {
 
   it('finishes on close what was called before', async (t) => {
     const store = await open(t);
+    const [kept] = await created(store, await store.insert([aNewTimer(t0)]));
     const inserts = Array.from({ length: 50 }, () => store.insert([aNewTimer(t0)]));
+    const gets = Array.from({ length: 50 }, () => store.get(kept!.id));
     await store.close();
     assert.equal((await Promise.all(inserts)).length, 50);
+    assert.ok((await Promise.all(gets)).every((timer) => timer?.id === kept!.id));
   });
 }
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Lookups } from '../../src/store/lookups.ts';
+import { encodeTimer, type TimerRow } from '../../src/store/rows.ts';
 import { PunctualError } from '../../src/timer/errors.ts';
 import type { TimerId } from '../../src/timer/id.ts';
-import type { Timer } from '../../src/timer/timer.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { aTimer } from '../support/timers.ts';
 
@@ -13,29 +13,46 @@ function idOf(number: number): TimerId {
   return `019ab2c0-0000-7000-8000-${number.toString(16).padStart(12, '0')}` as TimerId;
 }
 
-/** Lookups of a store that has timers with the numbers below 1,000, and answers when the test says so. */
-function setUp() {
+interface Statement {
+  readonly bucket: number;
+  readonly ids: readonly TimerId[];
+  /** With the rows of those whose numbers are below 1,000. */
+  answer(error?: Error): void;
+}
+
+/** Lookups whose statements end when the test says so. */
+function setUp(bodyBytesMax = 1_000) {
   const clock = new FakeClock();
-  const statements: { readonly bucket: number; readonly ids: readonly TimerId[]; answer(error?: Error): void }[] = [];
-  const read = (bucket: number, ids: readonly TimerId[]): Promise<readonly Timer[]> => {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly Timer[]>();
-    const known = ids.filter((id) => id < idOf(1_000)).map((id) => aTimer(0, { id }));
-    statements.push({ bucket, ids, answer: (error) => (error ? reject(error) : resolve(known.toReversed())) });
+  const statements: Statement[] = [];
+  const read = (bucket: number, ids: readonly TimerId[]): Promise<readonly TimerRow[]> => {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly TimerRow[]>();
+    const rows = ids.filter((id) => id < idOf(1_000)).map((id) => encodeTimer(aTimer(0, { id })));
+    statements.push({ bucket, ids, answer: (error) => (error ? reject(error) : resolve(rows.toReversed())) });
     return promise;
   };
-  return { clock, statements, lookups: new Lookups({ clock, buckets: 2, read }) };
+  const lookups = new Lookups({ clock, buckets: 2, bodyBytesMax, read });
+  const get = (...numbers: number[]) => Promise.all(numbers.map((number) => lookups.get(idOf(number))));
+  return { clock, statements, lookups, get };
+}
+
+/** One look-up each in statements of their own, until no more may be under way. */
+async function fill(get: (number: number) => Promise<unknown>): Promise<void> {
+  for (let statement = 0; statement < 4; statement++) {
+    void get(2).catch(() => undefined);
+    await turn();
+  }
 }
 
 describe('look-ups', () => {
   it('that come together are one statement for each bucket, and each has its own answer', async () => {
-    const { statements, lookups } = setUp();
-    const found = Promise.all([1, 2, 3, 4_000, 3].map((number) => lookups.get(idOf(number))));
+    const { statements, get } = setUp();
+    const found = get(1, 2, 3, 4_000, 3);
     await turn();
     assert.deepEqual(
       statements.map(({ bucket, ids }) => [bucket, ids]),
       [
-        [0, [idOf(2), idOf(4_000)]],
         [1, [idOf(1), idOf(3)]],
+        [0, [idOf(2), idOf(4_000)]],
       ],
     );
     for (const { answer } of statements) answer();
@@ -45,60 +62,84 @@ describe('look-ups', () => {
     );
   });
 
-  it('that come while others are being read are read afterwards, together', async () => {
-    const { statements, lookups } = setUp();
-    const first = lookups.get(idOf(2));
+  it('gather while four statements are under way, and are read after they were asked for', async () => {
+    const { statements, get } = setUp();
+    await fill(get);
+    const later = get(4, 6);
     await turn();
-    const later = [4, 6].map((number) => lookups.get(idOf(number)));
+    assert.equal(statements.length, 4);
+    statements[3]!.answer();
     await turn();
-    assert.equal(statements.length, 1);
-    statements[0]!.answer();
-    await first;
     await turn();
-    assert.deepEqual(statements[1]!.ids, [idOf(4), idOf(6)]);
-    statements[1]!.answer();
+    assert.deepEqual(statements[4]!.ids, [idOf(4), idOf(6)]);
+    statements[4]!.answer();
     assert.deepEqual(
-      (await Promise.all(later)).map((timer) => timer?.id),
+      (await later).map((timer) => timer?.id),
       [idOf(4), idOf(6)],
     );
   });
 
-  it('are at most a hundred in a statement', async () => {
-    const { statements, lookups } = setUp();
-    const found = Promise.all(Array.from({ length: 150 }, (_, number) => lookups.get(idOf(2 * number))));
-    await turn();
-    statements[0]!.answer();
-    await turn();
-    await turn();
-    statements[1]!.answer();
-    await found;
-    assert.deepEqual(
-      statements.map(({ ids }) => ids.length),
-      [100, 50],
-    );
+  it('are at most 32 in a statement, or as many as 8 MiB of bodies can be', async () => {
+    for (const [bodyBytesMax, sizes] of [
+      [1_000, [32, 8]],
+      [1024 * 1024, [8, 8, 8, 8]],
+      [16 * 1024 * 1024, [1, 1, 1, 1]],
+    ] as const) {
+      const { statements, get } = setUp(bodyBytesMax);
+      void get(...Array.from({ length: 40 }, (_, number) => 2 * number));
+      for (let turns = 0; turns < 5; turns++) await turn();
+      assert.deepEqual(
+        statements.map(({ ids }) => ids.length),
+        sizes,
+      );
+    }
   });
 
-  it('fail together with their statement, and the next ones go on', async () => {
-    const { statements, lookups } = setUp();
-    const failed = Promise.allSettled([lookups.get(idOf(2)), lookups.get(idOf(4))]);
+  it('fail with their statement, but not those of another bucket', async () => {
+    const { statements, get } = setUp();
+    const failed = [get(2), get(4)].map((one) => assert.rejects(one, { code: 'store_unavailable' }));
+    const other = get(1);
     await turn();
     statements[0]!.answer(new PunctualError('store_unavailable'));
-    assert.deepEqual(
-      (await failed).map(({ status }) => status),
-      ['rejected', 'rejected'],
-    );
-    const next = lookups.get(idOf(2));
-    await turn();
+    await Promise.all(failed);
     statements[1]!.answer();
-    assert.equal((await next)?.id, idOf(2));
+    assert.equal((await other)[0]?.id, idOf(1));
   });
 
-  it('are refused when they have waited for 5 s behind a statement that hangs', async () => {
-    const { clock, lookups } = setUp();
-    void lookups.get(idOf(2));
-    await turn();
-    const waiting = assert.rejects(lookups.get(idOf(4)), { code: 'overloaded' });
+  it('that meet a row which cannot be understood fail alone', async () => {
+    const good = encodeTimer(aTimer(0, { id: idOf(2) }));
+    const bad = encodeTimer(aTimer(0, { id: idOf(4) })).with(12, 'no JSON') as unknown as TimerRow;
+    const read = async () => [good, bad];
+    const lookups = new Lookups({ clock: new FakeClock(), buckets: 2, bodyBytesMax: 1_000, read });
+    const [found, failed] = await Promise.allSettled([lookups.get(idOf(2)), lookups.get(idOf(4))]);
+    assert.equal(found.status, 'fulfilled');
+    assert.equal(failed.status, 'rejected');
+  });
+
+  it('are refused when they have waited for 5 s behind statements that hang; the other bucket goes on', async () => {
+    const { clock, statements, get } = setUp();
+    await fill(get);
+    const waiting = assert.rejects(get(4), { code: 'store_unavailable', message: /has not answered .* for 5 s/ });
     await clock.advance(5_000);
     await waiting;
+    const other = get(1);
+    await turn();
+    statements.at(-1)!.answer();
+    assert.equal((await other)[0]?.id, idOf(1));
+  });
+
+  it('are finished on close, and refused afterwards', async () => {
+    const { statements, lookups, get } = setUp();
+    const before = get(2);
+    let closed = false;
+    const closing = lookups.close().then(() => {
+      closed = true;
+    });
+    await assert.rejects(get(4), { code: 'store_unavailable' });
+    await turn();
+    assert.equal(closed, false);
+    statements[0]!.answer();
+    assert.equal((await before)[0]?.id, idOf(2));
+    await closing;
   });
 });

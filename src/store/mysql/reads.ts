@@ -1,7 +1,6 @@
 import { idToBytes, type TimerId } from '../../timer/id.ts';
-import type { Timer } from '../../timer/timer.ts';
 import { listRows, type ReadRows } from '../listing.ts';
-import { decodeTimer } from '../rows.ts';
+import type { TimerRow } from '../rows.ts';
 import type { ControllerSeen, Counts, ListQuery, Page } from '../store.ts';
 import type { Connections } from './connections.ts';
 import { listedRowOf, textOf, timerRowOf } from './rows.ts';
@@ -19,9 +18,9 @@ import {
 } from './statements/reads.ts';
 
 /** Of one bucket, in any order. */
-export async function get(connections: Connections, bucket: number, ids: readonly TimerId[]): Promise<Timer[]> {
+export async function get(connections: Connections, bucket: number, ids: readonly TimerId[]): Promise<TimerRow[]> {
   const [found] = await connections.read(getTimers(bucket, ids.map(idToBytes)));
-  return found!.rows.map((row) => decodeTimer(timerRowOf(row)));
+  return found!.rows.map(timerRowOf);
 }
 
 /** A page of one moment: a timer that ends while it is read is neither missed nor met twice. */

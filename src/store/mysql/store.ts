@@ -3,7 +3,7 @@ import { bucketByteOfKey } from '../../timer/key.ts';
 import type { Random } from '../../timer/random.ts';
 import type { Idempotency, NewTimer, Timer } from '../../timer/timer.ts';
 import { InFlight } from '../in-flight.ts';
-import { Lookups } from '../lookups.ts';
+import { bodyBytesDefault, Lookups } from '../lookups.ts';
 import type {
   Change,
   Claimed,
@@ -49,6 +49,8 @@ export interface MysqlStoreOptions {
   readonly shards?: number;
   /** At most this many timers are looked at for one page of `list`. */
   readonly listRowsMax?: number;
+  /** The largest body of a timer, in bytes. */
+  readonly bodyBytesMax?: number;
   /** At most this many connections at a time. */
   readonly connectionsMax?: number;
 }
@@ -70,11 +72,23 @@ export class MysqlStore implements Store {
 
   private constructor(
     connections: Connections,
-    { buckets, shards, warnings, listRowsMax, clock }: Migrated & { listRowsMax: number; clock: Timing },
+    {
+      buckets,
+      shards,
+      warnings,
+      listRowsMax,
+      bodyBytesMax,
+      clock,
+    }: Migrated & { listRowsMax: number; bodyBytesMax: number; clock: Timing },
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
-    this.#lookups = new Lookups({ clock, buckets, read: (bucket, ids) => get(connections, bucket, ids) });
+    this.#lookups = new Lookups({
+      clock,
+      buckets,
+      bodyBytesMax,
+      read: (bucket, ids) => get(connections, bucket, ids),
+    });
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
     this.shardsWhenMade = shards;
@@ -83,10 +97,19 @@ export class MysqlStore implements Store {
   }
 
   /** Connects, makes what is missing, and brings the schema up to date. Throws a PunctualError that says what is wrong. */
-  static async open({ listRowsMax = 10_000, ...options }: MysqlStoreOptions): Promise<MysqlStore> {
+  static async open({
+    listRowsMax = 10_000,
+    bodyBytesMax = bodyBytesDefault,
+    ...options
+  }: MysqlStoreOptions): Promise<MysqlStore> {
     const migrated = await migrate(options);
     const { clock } = options;
-    return new MysqlStore(new Connections({ ...options, ...migrated }), { ...migrated, listRowsMax, clock });
+    return new MysqlStore(new Connections({ ...options, ...migrated }), {
+      ...migrated,
+      listRowsMax,
+      bodyBytesMax,
+      clock,
+    });
   }
 
   insert(timers: readonly NewTimer[]): Promise<InsertResult[]> {
@@ -167,8 +190,9 @@ export class MysqlStore implements Store {
     return told!.rows[0]![0] as number;
   }
 
-  close(): Promise<void> {
-    return this.#connections.close();
+  async close(): Promise<void> {
+    await this.#lookups.close();
+    await this.#connections.close();
   }
 
   /** What may have written to the ledger. */

@@ -5,8 +5,8 @@ import { claimAcross, inEachBucket, partlyDone } from '../buckets.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Layout } from '../layout.ts';
 import { listRows, type ReadRows } from '../listing.ts';
-import { Lookups } from '../lookups.ts';
-import { decodeTimer, encodeSettlement, encodeTimer, type ListedRow, type SettlementRow } from '../rows.ts';
+import { bodyBytesDefault, Lookups } from '../lookups.ts';
+import { encodeSettlement, encodeTimer, type ListedRow, type SettlementRow, type TimerRow } from '../rows.ts';
 import type {
   Change,
   Claimed,
@@ -50,6 +50,8 @@ export interface PostgresStoreOptions extends ConnectionsOptions {
   readonly shards?: number;
   /** At most this many timers are looked at for one page of `list`. */
   readonly listRowsMax?: number;
+  /** The largest body of a timer, in bytes. */
+  readonly bodyBytesMax?: number;
 }
 
 /** Earlier than every instant: what PostgreSQL gets for -Infinity. */
@@ -73,24 +75,36 @@ export class PostgresStore implements Store {
   private constructor(
     connections: Connections,
     { buckets, shards, warnings }: Layout & { warnings: readonly string[] },
-    { listRowsMax, clock }: { readonly listRowsMax: number; readonly clock: Timing },
+    { listRowsMax, bodyBytesMax, clock }: { listRowsMax: number; bodyBytesMax: number; clock: Timing },
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
     this.#upkeep = new Upkeep(connections, buckets);
-    this.#lookups = new Lookups({ clock, buckets, read: (bucket, ids) => this.#read(bucket, ids) });
+    this.#lookups = new Lookups({ clock, buckets, bodyBytesMax, read: (bucket, ids) => this.#read(bucket, ids) });
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
     this.shardsWhenMade = shards;
   }
 
   /** Connects, makes what is missing, and brings the schema up to date. Throws a PunctualError that says what is wrong. */
-  static async open({ listRowsMax = 10_000, ...options }: PostgresStoreOptions): Promise<PostgresStore> {
+  static async open({
+    listRowsMax = 10_000,
+    bodyBytesMax = bodyBytesDefault,
+    ...options
+  }: PostgresStoreOptions): Promise<PostgresStore> {
     const layout = await migrate(options);
     const connections = new Connections(options);
     try {
       const warnings = durabilityWarnings(await connections.read('durability', []));
-      return new PostgresStore(connections, { ...layout, warnings }, { listRowsMax, clock: options.clock });
+      return new PostgresStore(
+        connections,
+        { ...layout, warnings },
+        {
+          listRowsMax,
+          bodyBytesMax,
+          clock: options.clock,
+        },
+      );
     } catch (error) {
       await connections.close();
       throw error;
@@ -220,13 +234,13 @@ export class PostgresStore implements Store {
     return row![0] as number;
   }
 
-  close(): Promise<void> {
-    return this.#connections.close();
+  async close(): Promise<void> {
+    await this.#lookups.close();
+    await this.#connections.close();
   }
 
-  async #read(bucket: number, ids: readonly TimerId[]): Promise<Timer[]> {
-    const rows = await this.#connections.read('get', [bucket, ids]);
-    return rows.map((row) => decodeTimer(timerRowOf(row)));
+  async #read(bucket: number, ids: readonly TimerId[]): Promise<TimerRow[]> {
+    return (await this.#connections.read('get', [bucket, ids])).map(timerRowOf);
   }
 
   /** A verb that compares owner and claim of each timer; `more` gives what its statement wants besides. */

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { PunctualError } from '../../timer/errors.ts';
+import type { TimerRow } from '../rows.ts';
 import { openFault, toWire } from './faults.ts';
 import { GroupCommit, invoke } from './group-commit.ts';
 import { openForReading, openForWriting } from './open.ts';
@@ -12,8 +13,9 @@ import { Writes } from './writes.ts';
 
 /** One transaction takes calls until they have this many rows: it bounds its time, and the memory of what it reads. */
 const writerGroupRowsMax = 2_000;
-/** So many look-ups of single timers are answered in one message. */
+/** So many look-ups of single timers are answered in one message, or until they have so many characters of bodies. */
 const lookupsMax = 100;
+const charsMax = 1024 * 1024;
 
 /** A connection at work. */
 interface Service {
@@ -50,12 +52,24 @@ function openReader(data: WorkerData): Service {
   };
   // A long read is the last of its group. It holds up those behind it, but not the answers to those before it.
   function* answer(calls: readonly Call[]): Iterable<Answer[]> {
-    const lookups = calls.filter(isLookup);
-    if (lookups.length > 0) yield lookups.map(read);
-    const rest = calls.slice(lookups.length);
-    if (rest.length > 0) yield rest.map(read);
+    let answers: Answer[] = [];
+    let chars = 0;
+    for (const call of calls) {
+      if (answers.length > 0 && (chars > charsMax || !isLookup(call))) {
+        yield answers;
+        [answers, chars] = [[], 0];
+      }
+      const answer = read(call);
+      answers.push(answer);
+      chars += charsOf(answer);
+    }
+    yield answers;
   }
   return { answer, close, groupRowsMax: lookupsMax, rowsOf: (call) => (isLookup(call) ? 1 : lookupsMax) };
+}
+
+function charsOf([, , value]: Answer): number {
+  return Array.isArray(value) ? ((value as unknown as TimerRow)[14]?.length ?? 0) : 0;
 }
 
 function isLookup([, verb]: Call): boolean {

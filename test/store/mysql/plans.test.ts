@@ -65,7 +65,7 @@ const statements: Readonly<Record<string, readonly [sql: string, parts: readonly
   deleteKeys: [changes.deleteKeys(1, names), byKey],
   foldable: [ledger.foldable(1, 500), ['bucket']],
   deleteFolded: [ledger.deleteFolded(1, bytes), bySeq],
-  getTimers: [reads.getTimers(1, [id]), byId],
+  getTimers: [reads.getTimers(1, bytes), byId],
   listOpen: [reads.listOpen(1, id, 500), byId],
   listEnded: [reads.listEnded(1, id, 500), byId],
   sumLedger: [reads.sumLedger(1), ['bucket']],

@@ -135,6 +135,7 @@ describe('the hot statements of the PostgreSQL engine', { skip: unavailable }, (
   const instants = (count: number) => Array(count).fill(t0);
   const ones = (count: number) => Array(count).fill(1);
   const valuesOf: Partial<Record<StatementName, (count: number) => unknown[]>> = {
+    get: (count) => holds(count).slice(0, 1),
     insert: columns,
     insertKeyed: columns,
     claim: (count) => [t0, t0, count, 'one', t0 + 6_000, 1_000_000],
