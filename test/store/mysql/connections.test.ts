@@ -121,7 +121,7 @@ describe('a transaction on MySQL', { skip: unavailable }, () => {
       await transaction.commit(add(2), add(1));
     });
     await assert.rejects(waiting, { code: 'store_unavailable', message: /Lock wait timeout/ });
-    assert.equal(runs, 5);
+    assert.equal(runs, 8);
     await ask('ROLLBACK');
     assert.deepEqual(await values(ask), [0, 0]);
   });
