@@ -81,7 +81,7 @@ export async function insertRate(url: string, seconds: number): Promise<number> 
 
 /** Stores the generator's batches, of which the next goes to whoever is free. Gives how long that took, in milliseconds, without what comes before and afterwards. */
 async function insertAll(url: string, batches: Generator<readonly NewTimer[]>, place: Place): Promise<number> {
-  const config = { databaseBytesMax: 0, buckets: 0 };
+  const config = { databaseBytesMax: 0, buckets: 0, bodyBytesMax: 256 * 1024 };
   const database = await databaseOf({ url, ...place, config, clock: new SystemClock(), random: machineRandom });
   const store = await database.open();
   const startedAt = performance.now();

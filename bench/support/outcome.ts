@@ -61,14 +61,13 @@ function machine(): object {
   };
 }
 
+/** The median, and the lowest and the highest round. */
+export function spreadInWords({ median, min, max }: Spread, inDigits: (value: number) => string): string {
+  return min === max ? inDigits(median) : `${inDigits(median)} (${inDigits(min)} to ${inDigits(max)})`;
+}
+
 function tableOf(standings: Standings): Record<string, Record<string, string>> {
-  const words = ({ median, min, max }: Spread) =>
-    min === max
-      ? median.toLocaleString('en')
-      : `${[median, min, max]
-          .map((value) => value.toLocaleString('en'))
-          .join(' (')
-          .replace(/ \((?=[^(]*$)/, ' to ')})`;
+  const words = (spread: Spread) => spreadInWords(spread, (value) => value.toLocaleString('en'));
   return Object.fromEntries(
     Object.entries(standings).map(([name, figures]) => [
       name,

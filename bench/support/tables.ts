@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spread, Standings } from './contest.ts';
-import type { Target } from './outcome.ts';
+import { spreadInWords, type Target } from './outcome.ts';
 
 const docs = join(import.meta.dirname, '../../docs');
 const document = join(docs, 'performance.md');
@@ -19,7 +19,7 @@ interface Recorded {
  * A marker, then the table's two first lines, which are written by hand, then its rows. The marker names a record and the figures in its
  * columns, `<!-- create-sqlite: perSecond64, p50Ms64 -->`, or asks for all targets, `<!-- targets -->`.
  */
-const table = /(<!-- (?<record>[\w-]+)(?:: (?<columns>[\w, ]+))? -->\n\|.*\n\|.*\n)(?:\|.*\n)*/g;
+const table = /(<!-- ([\w-]+)(?:: ([\w, ]+))? -->\n\|.*\n\|.*\n)(?:\|.*\n)*/g;
 
 const engines: Readonly<Record<string, string>> = { sqlite: 'SQLite', postgres: 'PostgreSQL', mysql: 'MariaDB' };
 /** In this order targets are listed; a bench that has none is left out. */
@@ -63,11 +63,8 @@ function targetRows(records: ReadonlyMap<string, Recorded>): string[][] {
   );
 }
 
-/** The median, and the lowest and the highest round. */
 function cell(spread: Spread | undefined): string {
-  if (!spread) return '';
-  const { median, min, max } = spread;
-  return min === max ? short(median) : `${short(median)} (${short(min)} to ${short(max)})`;
+  return spread ? spreadInWords(spread, short) : '';
 }
 
 /** As many digits as such a figure is worth. */

@@ -31,7 +31,7 @@ export interface DatabaseParts {
   readonly shard: number;
   /** How many places there are. */
   readonly shards: number;
-  readonly config: Pick<Config, 'databaseBytesMax' | 'buckets'> & Partial<Pick<Config, 'bodyBytesMax'>>;
+  readonly config: Pick<Config, 'databaseBytesMax' | 'buckets' | 'bodyBytesMax'>;
   readonly clock: Timing;
   readonly random: Random;
 }
@@ -42,7 +42,7 @@ const sqlitePageBytes = 4_096;
 export async function databaseOf({ config, ...parts }: DatabaseParts): Promise<Database> {
   const { url, clock } = parts;
   const { buckets, bodyBytesMax } = config;
-  const options = { ...parts, ...(buckets > 0 && { buckets }), ...(bodyBytesMax !== undefined && { bodyBytesMax }) };
+  const options = { ...parts, bodyBytesMax, ...(buckets > 0 ? { buckets } : {}) };
   if (url.startsWith('sqlite:')) return fileOf(url, config);
   const name = withoutPassword(url);
   if (/^(mysql|mariadb):/.test(url)) {

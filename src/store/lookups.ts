@@ -8,14 +8,12 @@ import type { Timing } from './timing.ts';
 export interface LookupsOptions {
   readonly clock: Timing;
   readonly buckets: number;
-  /** The largest body of a timer, in bytes. */
-  readonly bodyBytesMax: number;
+  /** The largest body of a timer, in bytes; 256 KiB by default. */
+  readonly bodyBytesMax?: number;
   /** The rows of one bucket that have these ids, in any order; one statement, which sees one moment. */
   readonly read: (bucket: number, ids: readonly TimerId[]) => Promise<readonly TimerRow[]>;
 }
 
-/** What is taken for the largest body where nobody says. */
-export const bodyBytesDefault = 256 * 1024;
 /** So many timers in one statement at most, and so many bytes of bodies. */
 const idsMax = 32;
 const bytesMax = 8 * 1024 * 1024;
@@ -33,7 +31,7 @@ export class Lookups {
   readonly #asked: readonly Batcher<TimerId, TimerRow | undefined>[];
   #closed = false;
 
-  constructor({ clock, buckets, bodyBytesMax, read }: LookupsOptions) {
+  constructor({ clock, buckets, bodyBytesMax = 256 * 1024, read }: LookupsOptions) {
     const batchMax = Math.max(1, Math.min(idsMax, Math.floor(bytesMax / bodyBytesMax)));
     // What waits is bounded by the connections of those who ask.
     const limits = { clock, batchMax, parallelMax, queuedMax: Number.POSITIVE_INFINITY, waitMsMax };

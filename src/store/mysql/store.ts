@@ -3,7 +3,7 @@ import { bucketByteOfKey } from '../../timer/key.ts';
 import type { Random } from '../../timer/random.ts';
 import type { Idempotency, NewTimer, Timer } from '../../timer/timer.ts';
 import { InFlight } from '../in-flight.ts';
-import { bodyBytesDefault, Lookups } from '../lookups.ts';
+import { Lookups } from '../lookups.ts';
 import type {
   Change,
   Claimed,
@@ -72,23 +72,11 @@ export class MysqlStore implements Store {
 
   private constructor(
     connections: Connections,
-    {
-      buckets,
-      shards,
-      warnings,
-      listRowsMax,
-      bodyBytesMax,
-      clock,
-    }: Migrated & { listRowsMax: number; bodyBytesMax: number; clock: Timing },
+    { buckets, shards, warnings, lookups, listRowsMax }: Migrated & { lookups: Lookups; listRowsMax: number },
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
-    this.#lookups = new Lookups({
-      clock,
-      buckets,
-      bodyBytesMax,
-      read: (bucket, ids) => get(connections, bucket, ids),
-    });
+    this.#lookups = lookups;
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
     this.shardsWhenMade = shards;
@@ -97,19 +85,12 @@ export class MysqlStore implements Store {
   }
 
   /** Connects, makes what is missing, and brings the schema up to date. Throws a PunctualError that says what is wrong. */
-  static async open({
-    listRowsMax = 10_000,
-    bodyBytesMax = bodyBytesDefault,
-    ...options
-  }: MysqlStoreOptions): Promise<MysqlStore> {
+  static async open({ listRowsMax = 10_000, ...options }: MysqlStoreOptions): Promise<MysqlStore> {
     const migrated = await migrate(options);
-    const { clock } = options;
-    return new MysqlStore(new Connections({ ...options, ...migrated }), {
-      ...migrated,
-      listRowsMax,
-      bodyBytesMax,
-      clock,
-    });
+    const connections = new Connections({ ...options, ...migrated });
+    const read = (bucket: number, ids: readonly TimerId[]) => get(connections, bucket, ids);
+    const lookups = new Lookups({ ...options, buckets: migrated.buckets, read });
+    return new MysqlStore(connections, { ...migrated, lookups, listRowsMax });
   }
 
   insert(timers: readonly NewTimer[]): Promise<InsertResult[]> {

@@ -5,8 +5,8 @@ import { claimAcross, inEachBucket, partlyDone } from '../buckets.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Layout } from '../layout.ts';
 import { listRows, type ReadRows } from '../listing.ts';
-import { bodyBytesDefault, Lookups } from '../lookups.ts';
-import { encodeSettlement, encodeTimer, type ListedRow, type SettlementRow, type TimerRow } from '../rows.ts';
+import { Lookups } from '../lookups.ts';
+import { encodeSettlement, encodeTimer, type ListedRow, type SettlementRow } from '../rows.ts';
 import type {
   Change,
   Claimed,
@@ -24,7 +24,6 @@ import type {
   Release,
   Store,
 } from '../store.ts';
-import type { Timing } from '../timing.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { insert, keyUses } from './inserts.ts';
 import { migrate } from './migrate.ts';
@@ -74,37 +73,33 @@ export class PostgresStore implements Store {
 
   private constructor(
     connections: Connections,
-    { buckets, shards, warnings }: Layout & { warnings: readonly string[] },
-    { listRowsMax, bodyBytesMax, clock }: { listRowsMax: number; bodyBytesMax: number; clock: Timing },
+    {
+      buckets,
+      shards,
+      warnings,
+      lookups,
+      listRowsMax,
+    }: Layout & { warnings: readonly string[]; lookups: Lookups; listRowsMax: number },
   ) {
     this.#connections = connections;
     this.#buckets = buckets;
     this.#upkeep = new Upkeep(connections, buckets);
-    this.#lookups = new Lookups({ clock, buckets, bodyBytesMax, read: (bucket, ids) => this.#read(bucket, ids) });
+    this.#lookups = lookups;
     this.#listRowsMax = listRowsMax;
     this.warnings = warnings;
     this.shardsWhenMade = shards;
   }
 
   /** Connects, makes what is missing, and brings the schema up to date. Throws a PunctualError that says what is wrong. */
-  static async open({
-    listRowsMax = 10_000,
-    bodyBytesMax = bodyBytesDefault,
-    ...options
-  }: PostgresStoreOptions): Promise<PostgresStore> {
+  static async open({ listRowsMax = 10_000, ...options }: PostgresStoreOptions): Promise<PostgresStore> {
     const layout = await migrate(options);
     const connections = new Connections(options);
+    const read = async (bucket: number, ids: readonly TimerId[]) =>
+      (await connections.read('get', [bucket, ids])).map(timerRowOf);
+    const lookups = new Lookups({ ...options, buckets: layout.buckets, read });
     try {
       const warnings = durabilityWarnings(await connections.read('durability', []));
-      return new PostgresStore(
-        connections,
-        { ...layout, warnings },
-        {
-          listRowsMax,
-          bodyBytesMax,
-          clock: options.clock,
-        },
-      );
+      return new PostgresStore(connections, { ...layout, warnings, lookups, listRowsMax });
     } catch (error) {
       await connections.close();
       throw error;
@@ -237,10 +232,6 @@ export class PostgresStore implements Store {
   async close(): Promise<void> {
     await this.#lookups.close();
     await this.#connections.close();
-  }
-
-  async #read(bucket: number, ids: readonly TimerId[]): Promise<TimerRow[]> {
-    return (await this.#connections.read('get', [bucket, ids])).map(timerRowOf);
   }
 
   /** A verb that compares owner and claim of each timer; `more` gives what its statement wants besides. */
