@@ -208,6 +208,11 @@ describe('an idempotency key', () => {
     assert.equal(second.headers['idempotent-replayed'], 'true');
     assert.equal((await api.store.counts(Math.floor(api.clock.now()))).accepted, 1);
     assert.equal(api.created, 1);
+    assert.deepEqual(
+      api.woken,
+      Array(2).fill(Date.parse(first.json().due_at)),
+      'the controller is told again: the first time may be lost',
+    );
   });
 
   it('refuses another request under the same key', async () => {

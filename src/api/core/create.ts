@@ -91,10 +91,10 @@ function conclude(deps: CoreDeps, timer: NewTimer, result: InsertResult): Accept
       message: `The idempotency key was used before with another request, which made the timer ${result.id}.`,
     });
   }
-  if (result.kind === 'existing') return { id: result.id, dueAt: result.dueAt, replayed: true };
-  const { id } = result;
-  const { dueAt } = timer;
+  // Of one that exists, too: where the answer of its own create was lost, nobody was told.
+  const { id, dueAt } = result.kind === 'existing' ? result : { id: result.id, dueAt: timer.dueAt };
   deps.wake(id, dueAt);
+  if (result.kind === 'existing') return { id, dueAt, replayed: true };
   deps.observe.created(1);
   if (deps.logger.isLevelEnabled('info')) {
     deps.logger.info({ id, due_at: formatInstant(dueAt), destination: destinationOf(timer.spec.url) }, 'timer created');
