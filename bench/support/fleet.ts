@@ -11,7 +11,7 @@ const gib = 2 ** 30;
  * disk for most inserts once the index by time has outgrown its default pool of 128 MiB; a pool that holds it is what its makers advise.
  */
 const starters = {
-  postgres: () => startPostgres(),
+  postgres: startPostgres,
   mysql: () => startMysql({ settings: { 'innodb-buffer-pool-size': 2 * gib, 'innodb-log-file-size': gib } }),
 };
 

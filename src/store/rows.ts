@@ -35,6 +35,9 @@ export type TimerRow = readonly [
   status: EndedStatus | null,
 ];
 
+/** The place of `body` in a TimerRow. */
+export const bodyColumn = 14;
+
 /** A row as it comes from the database: like a TimerRow, but for the id's bytes. */
 export type StoredRow = readonly [
   id: Uint8Array,

@@ -213,6 +213,9 @@ describe('an idempotency key', () => {
       Array(2).fill(Date.parse(first.json().due_at)),
       'the controller is told again: the first time may be lost',
     );
+    await api.clock.advance(5_000);
+    await send('one');
+    assert.equal(api.woken.length, 2, 'it is overdue: the next look finds it');
   });
 
   it('refuses another request under the same key', async () => {

@@ -1,7 +1,7 @@
 import type { InsertResult } from '../../store/store.ts';
 import { destinationOf } from '../../timer/destination.ts';
 import { PunctualError } from '../../timer/errors.ts';
-import type { TimerId } from '../../timer/id.ts';
+import { createdAtOf, type TimerId } from '../../timer/id.ts';
 import { formatInstant } from '../../timer/instant.ts';
 import { newTimer, type Parsed, type TimerRequest } from '../../timer/request.ts';
 import type { NewTimer } from '../../timer/timer.ts';
@@ -91,10 +91,15 @@ function conclude(deps: CoreDeps, timer: NewTimer, result: InsertResult): Accept
       message: `The idempotency key was used before with another request, which made the timer ${result.id}.`,
     });
   }
-  // Of one that exists, too: where the answer of its own create was lost, nobody was told.
-  const { id, dueAt } = result.kind === 'existing' ? result : { id: result.id, dueAt: timer.dueAt };
+  if (result.kind === 'existing') {
+    const { id, dueAt } = result;
+    // Where the answer of its own create was lost, nobody was told. Repeats of old creates wake nobody.
+    if (dueAt > createdAtOf(timer.id)) deps.wake(id, dueAt);
+    return { id, dueAt, replayed: true };
+  }
+  const { id } = result;
+  const { dueAt } = timer;
   deps.wake(id, dueAt);
-  if (result.kind === 'existing') return { id, dueAt, replayed: true };
   deps.observe.created(1);
   if (deps.logger.isLevelEnabled('info')) {
     deps.logger.info({ id, due_at: formatInstant(dueAt), destination: destinationOf(timer.spec.url) }, 'timer created');

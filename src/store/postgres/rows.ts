@@ -1,7 +1,7 @@
 import type { TimerId } from '../../timer/id.ts';
 import type { EndedStatus } from '../../timer/timer.ts';
 import { earliestFirst } from '../buckets.ts';
-import { decodeTimer, type TimerRow } from '../rows.ts';
+import { bodyColumn, decodeTimer, type TimerRow } from '../rows.ts';
 import type { Claimed, Counts, HoldResult } from '../store.ts';
 
 // What rows.ts of the store knows as rows, as PostgreSQL gives and takes it.
@@ -10,8 +10,6 @@ type Row = readonly unknown[];
 
 /** Rows of statements that say which of their entries they applied, counted from 1. */
 export type NumberedRows = readonly (readonly [n: number])[];
-
-const bodyColumn = 14;
 
 /** A body as bytes. */
 export function bodyOf(body: string | null): Buffer | null {

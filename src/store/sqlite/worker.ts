@@ -1,6 +1,6 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { PunctualError } from '../../timer/errors.ts';
-import type { TimerRow } from '../rows.ts';
+import { bodyColumn, type TimerRow } from '../rows.ts';
 import { openFault, toWire } from './faults.ts';
 import { GroupCommit, invoke } from './group-commit.ts';
 import { openForReading, openForWriting } from './open.ts';
@@ -69,7 +69,7 @@ function openReader(data: WorkerData): Service {
 }
 
 function charsOf([, , value]: Answer): number {
-  return Array.isArray(value) ? ((value as unknown as TimerRow)[14]?.length ?? 0) : 0;
+  return Array.isArray(value) ? ((value as unknown as TimerRow)[bodyColumn]?.length ?? 0) : 0;
 }
 
 function isLookup([, verb]: Call): boolean {
